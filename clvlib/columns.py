@@ -1,0 +1,59 @@
+"""The vocabulary: the name, dtype, unit and meaning of every column in the house.
+
+A shop's own names are translated once, in :func:`clvlib.transactions.read_transactions`; inside the house
+every table uses these names and no function takes a column's name as an argument.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["COLUMNS", "OPTIONAL", "REQUIRED", "Column"]
+
+
+class Column(NamedTuple):
+    """One column: ``dtype`` as pandas prints it, ``unit`` in words, ``meaning`` in one sentence."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+_LOG = [
+    Column("customer_id", "str", "", "Who bought; text, so that leading zeros survive."),
+    Column("timestamp", "datetime64[us]", "the ledger's time zone", "When the line was bought."),
+    Column("amount", "float64", "currency", "Line total after discounts; negative for a return."),
+    Column("order_id", "str", "", "Basket the line belongs to."),
+    Column("item_id", "str", "", "What was bought."),
+    Column("item_text", "str", "", "The item's description as the shop shows it."),
+    Column("category", "str", "", "The shop's own grouping of items."),
+    Column("quantity", "float64", "pieces", "How many; negative for a return."),
+    Column("unit_price", "float64", "currency per piece", "Price of one piece before discount."),
+    Column("discount", "float64", "currency", "Discount on the line, as a positive number."),
+    Column("unit_cost", "float64", "currency per piece", "What one piece costs the shop."),
+    Column("currency", "str", "ISO 4217", "Currency of the line, where the log mixes several."),
+]
+
+_SUMMARY = [
+    Column("frequency", "float64", "purchase periods", "Number of repeat purchase periods, x."),
+    Column("recency", "float64", "time_unit", "Age at the last purchase, t_x."),
+    Column("T", "float64", "time_unit", "Age at the end of calibration."),
+    Column("monetary_value", "float64", "currency", "Mean value of the repeat purchase periods."),
+    Column("days_since_last_purchase", "float64", "days", "From the last purchase to the cut."),
+    Column("total_spend", "float64", "currency", "Sum of amounts up to the cut."),
+]
+
+_PREDICTIONS = [
+    Column("rating", "float64", "the scale of the ratings", "An explicit rating; a pair without a row is missing."),
+    Column("rank", "int64", "", "Place in a top-N list, 1 is best."),
+    Column("probability_alive", "float64", "share", "Probability of still being a customer at the cut."),
+    Column("expected_purchases", "float64", "purchase periods", "Expected number within the horizon."),
+    Column("expected_spend", "float64", "currency", "Expected value of one purchase period."),
+    Column("clv", "float64", "currency", "Discounted value over the horizon the table states."),
+]
+
+#: Every column of the house by name.
+COLUMNS: dict[str, Column] = {column.name: column for column in _LOG + _SUMMARY + _PREDICTIONS}
+#: A transaction log must have these three.
+REQUIRED: tuple[str, ...] = ("customer_id", "timestamp", "amount")
+#: A transaction log may have these.
+OPTIONAL: tuple[str, ...] = tuple(column.name for column in _LOG if column.name not in REQUIRED)
