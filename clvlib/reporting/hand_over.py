@@ -1,0 +1,185 @@
+"""How a chapter passes on its headline figures and its per-customer columns."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clvlib.datasets import Dataset
+
+__all__ = ["ENVIRONMENT", "hand_over"]
+
+#: The folder the run wants this chapter's results in; unset where a notebook is run for itself.
+ENVIRONMENT = "CLV_HANDOVER"
+
+_FIGURE_KEYS = {"name", "value", "unit", "low", "high"}
+_SOURCE_KEYS = ("name", "title", "kind", "origin", "licence", "sha256", "url")
+
+
+def hand_over(
+    *,
+    data: Dataset,
+    figures: Sequence[Mapping[str, Any]] = (),
+    customers: pd.DataFrame | None = None,
+    as_of: Any = None,
+    horizon_days: float | None = None,
+) -> None:
+    """Pass a chapter's results on to the run that executes it; do nothing where no run does.
+
+    Parameters
+    ----------
+    data
+        The :class:`clvlib.datasets.Dataset` the chapter used; the report's pages say so.
+    figures
+        The few headline figures: mappings with ``name``, ``value`` (a number or a text), ``unit`` (with
+        currency and period where it is money, ``""`` for a bare number) and, where there is an interval,
+        ``low`` and ``high``.
+        A value that is not finite is passed on as ``"not available"``.
+    customers
+        One row a ``customer_id`` and the chapter's columns, shape (n_customers, 1 + n_columns).
+    as_of
+        The date the customer columns hold for; the last line of the log where it is not given.
+    horizon_days
+        How far the customer columns look ahead, in days; None where they do not.
+
+    Raises
+    ------
+    ValueError
+        For a figure without name, value or unit, or with two of one name; for a customer table without
+        ``customer_id``, with a customer twice or with none. Checked with or without a run, so that a chapter
+        that works in JupyterLab works in a report.
+
+    Examples
+    --------
+    >>> hand_over(data=None, figures=[{"name": "value of a customer", "value": 147.26}])
+    Traceback (most recent call last):
+    ...
+    ValueError: figure 'value of a customer' has no unit; give one ("" for a bare number)
+    """
+    rows = _checked_figures(figures)
+    if customers is not None:
+        customers = _checked_customers(customers)
+    target = os.environ.get(ENVIRONMENT)
+    if not target:
+        return
+    folder = Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = data.ledger.lines
+    as_of = lines["timestamp"].max() if as_of is None else as_of
+    document = {
+        "data": _described(data),
+        "figures": rows,
+        "as_of": _day(as_of),
+        "horizon_days": None if horizon_days is None else _number(horizon_days),
+        "customers": None,
+    }
+    if customers is not None:
+        part = folder / "customers.part.parquet"
+        customers.to_parquet(part, index=False)
+        os.replace(part, folder / "customers.parquet")
+        document["customers"] = "customers.parquet"
+    part = folder / "handover.part.json"
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+    part.write_text(text + "\n", encoding="utf-8")
+    os.replace(part, folder / "handover.json")
+
+
+def _checked_figures(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Plain Python values under exactly the five keys."""
+    rows: list[dict[str, Any]] = []
+    for figure in figures:
+        name = figure.get("name")
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"a figure needs a name, got {name!r}")
+        for key in ("value", "unit"):
+            if key not in figure:
+                raise ValueError(f'figure {name!r} has no {key}; give one ("" for a bare number)')
+        unknown = set(figure) - _FIGURE_KEYS
+        if unknown:
+            raise ValueError(f"figure {name!r} has keys {sorted(unknown)}, known are {sorted(_FIGURE_KEYS)}")
+        if any(row["name"] == name for row in rows):
+            raise ValueError(f"two figures are called {name!r}; names are what readers tell them apart by")
+        value = figure["value"]
+        if not isinstance(value, str):
+            value = _number(value)
+        low, high = (_bound(figure.get(key)) for key in ("low", "high"))
+        value = "not available" if value is None else value
+        rows.append({"name": name, "value": value, "unit": str(figure["unit"]), "low": low, "high": high})
+    return rows
+
+
+def _checked_customers(customers: pd.DataFrame) -> pd.DataFrame:
+    if "customer_id" not in customers.columns:
+        raise ValueError(f"the customer table has no customer_id, only {[*map(str, customers.columns)]}")
+    ids = customers["customer_id"]
+    if ids.isna().any():
+        raise ValueError(
+            f"customer_id is missing in {int(ids.isna().sum())} of {len(ids)} rows of the customer table"
+        )
+    if ids.duplicated().any():
+        twice = ids[ids.duplicated()].iloc[0]
+        raise ValueError(
+            f"{int(ids.duplicated().sum())} rows of the customer table repeat a customer_id, "
+            f"{twice!r} among them; group by customer_id first"
+        )
+    return customers.assign(customer_id=ids.astype("str"))
+
+
+def _described(data: Dataset) -> dict[str, Any]:
+    """What a page says about the data behind it."""
+    source, ledger = data.source, data.ledger
+    when = ledger.lines["timestamp"]
+    return {
+        **{key: _text(getattr(source, key)) for key in _SOURCE_KEYS},
+        "label": _text(data.label),
+        "currency": ledger.currency,
+        "timezone": ledger.timezone,
+        "lines": len(ledger.lines),
+        "customers": int(ledger.lines["customer_id"].nunique()),
+        "first": _day(when.min()),
+        "last": _day(when.max()),
+        "reconciliation": _records(ledger.reconciliation),
+        "notes": _records(ledger.notes),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {key: value if isinstance(value, str) else _number(value) for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _number(value: Any) -> float | int | bool | None:
+    """A plain Python number of a Python, numpy or pandas one; None for what is not finite or not there."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if not isinstance(value, numbers.Number):
+        raise ValueError(f"expected a number or a text, got {type(value).__name__}: {value!r}")
+    return value
+
+
+def _bound(value: Any) -> float | int | None:
+    return None if value is None else _number(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _day(value: Any) -> str | None:
+    """ISO date of anything pandas takes for one."""
+    import pandas as pd
+
+    when = pd.Timestamp(value)
+    return None if pd.isna(when) else when.date().isoformat()
