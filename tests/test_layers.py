@@ -95,6 +95,7 @@ def test_only_reporting_and_datasets_read_the_environment():
     ["clvlib", "clvlib.datasets", "clvlib.matching", "clvlib.value", "clvlib.retention", "clvlib.reporting"],
 )
 def test_import_loads_neither_tensorflow_nor_matplotlib(module):
-    code = f"import sys, {module}; print([m for m in ('tensorflow', 'keras', 'matplotlib', 'papermill') if m in sys.modules])"
+    heavy = ("tensorflow", "keras", "matplotlib", "papermill")
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
