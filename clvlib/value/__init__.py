@@ -1,0 +1,1 @@
+"""What customers are worth: discounting, and what acquisition cohorts really brought."""
