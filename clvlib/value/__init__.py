@@ -1,1 +1,31 @@
 """What customers are worth: discounting, and what acquisition cohorts really brought."""
+
+from clvlib.value.cohorts import CohortCurve, CohortValues, cohort_values, forecast_table, realised_values
+from clvlib.value.discounting import (
+    DAYS_PER_YEAR,
+    annual_rate,
+    cash_flow_table,
+    discount_factors,
+    implied_rate,
+    margin_multiple,
+    payback_period,
+    period_rate,
+    present_value,
+)
+
+__all__ = [
+    "DAYS_PER_YEAR",
+    "CohortCurve",
+    "CohortValues",
+    "annual_rate",
+    "cash_flow_table",
+    "cohort_values",
+    "discount_factors",
+    "forecast_table",
+    "implied_rate",
+    "margin_multiple",
+    "payback_period",
+    "period_rate",
+    "present_value",
+    "realised_values",
+]

@@ -1,0 +1,266 @@
+"""What have customers acquired together really brought, and what does that say about the next ones?
+
+A cohort is the customers whose first purchase fell into the same calendar month, quarter or week. Age counts in
+periods of ``period_days`` days from each customer's *own* first purchase, so that all customers of a cell had the
+same time to buy; age 0 holds the first purchase itself. Every amount is discounted by whole days to that day.
+
+A cell that not all customers of a cohort have lived through is empty (NaN), never zero: zero would say that they
+had the time and bought nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from clvlib.value.discounting import period_rate
+
+__all__ = ["CohortCurve", "CohortValues", "cohort_values", "forecast_table", "realised_values"]
+
+_PERIOD = {"month": "M", "quarter": "Q", "week": "W"}
+
+
+@dataclass(frozen=True)
+class CohortValues:
+    """Realised discounted value by cohort and age.
+
+    customers: Series, number of customers acquired, indexed by cohort ("1997-01", …).
+    per_customer: DataFrame, one row a cohort, one column an age (0, 1, …), mean value of that age per customer
+        *acquired* (also those who never came back), in currency; NaN where not lived.
+    period_days: length of an age period. as_of: end of what was known, exclusive.
+    """
+
+    customers: pd.Series
+    per_customer: pd.DataFrame
+    period_days: int
+    as_of: pd.Timestamp
+
+    @property
+    def cumulative(self) -> pd.DataFrame:
+        """Value per customer acquired up to and including each age, in currency; NaN where not lived."""
+        return self.per_customer.cumsum(axis=1)
+
+    @property
+    def lived(self) -> pd.Series:
+        """Number of ages each cohort has lived through."""
+        return self.per_customer.notna().sum(axis=1)
+
+    @property
+    def curve(self) -> pd.Series:
+        """Mean value per customer by age over all cohorts that have lived it, each customer counting once."""
+        known = self.per_customer.notna().mul(self.customers, axis=0).sum()
+        return self.per_customer.mul(self.customers, axis=0).sum() / known
+
+    def since(self, cohort: str) -> "CohortValues":
+        """Without the cohorts before ``cohort``: those whose customers may be older than the log."""
+        keep = self.customers.index >= cohort
+        if not keep.any():
+            raise ValueError(f"no cohort from {cohort!r} on; the last one is {self.customers.index[-1]!r}")
+        table = self.per_customer[keep].dropna(axis=1, how="all")
+        return CohortValues(self.customers[keep], table, self.period_days, self.as_of)
+
+
+def cohort_values(
+    lines: pd.DataFrame,
+    *,
+    annual_discount_rate: float = 0.0,
+    margin_rate: float = 1.0,
+    period_days: int = 30,
+    cohort: Literal["month", "quarter", "week"] = "month",
+    as_of: pd.Timestamp | str | None = None,
+) -> CohortValues:
+    """How much did each acquisition cohort bring at each age, discounted to its customers' first day?
+
+    lines: ``customer_id``, ``timestamp``, ``amount`` (currency). annual_discount_rate: per year. margin_rate: share of
+    an amount that is left after cost. as_of: only lines before it are known; by default the midnight after the last
+    line. A first purchase is the first line that is not negative; what a customer returned before it belongs to
+    a purchase before the log and is left out.
+
+    ValueError: no lines, no purchase before ``as_of``, an ``as_of`` after the log's end, no age that any cohort
+    has lived through.
+
+    >>> lines = pd.DataFrame({
+    ...     "customer_id": ["a", "b", "a"], "amount": [10.0, 20.0, 30.0],
+    ...     "timestamp": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-15"])})
+    >>> cohort_values(lines, as_of="2024-02-16", period_days=15).per_customer
+    age         0    1     2
+    cohort
+    2024-01  10.0  0.0   0.0
+    2024-02  20.0  NaN   NaN
+    """
+    if cohort not in _PERIOD:
+        raise ValueError(f"cohort is one of {', '.join(_PERIOD)}, got {cohort!r}")
+    if period_days < 1:
+        raise ValueError(f"period_days must be at least 1, got {period_days}")
+    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    customers["cohort"] = customers["first_purchase"].dt.to_period(_PERIOD[cohort])
+    by_cohort = customers.groupby("cohort")["first_purchase"]
+    size, youngest = by_cohort.size(), by_cohort.max().dt.normalize()
+    lived = (end - youngest).dt.days // period_days
+    if lived.max() < 1:
+        raise ValueError(
+            f"no cohort has lived through one period of {period_days} days by {end.date()}; shorten period_days"
+        )
+    ages = pd.RangeIndex(int(lived.max()), name="age")
+    money = (
+        aged.assign(age=aged["day"] // period_days, cohort=customers["cohort"].to_numpy()[aged["code"]])
+        .groupby(["cohort", "age"])["value"]
+        .sum()
+        .unstack()
+        .reindex(index=size.index, columns=ages)
+        .fillna(0.0)
+    )
+    table = money.div(size, axis=0).where(np.asarray(ages)[None, :] < lived.to_numpy()[:, None])
+    table.index = size.index = pd.Index(size.index.astype(str), name="cohort")
+    return CohortValues(size.rename("customers"), table, period_days, end)
+
+
+def realised_values(
+    lines: pd.DataFrame,
+    *,
+    horizon_days: int,
+    annual_discount_rate: float = 0.0,
+    margin_rate: float = 1.0,
+    as_of: pd.Timestamp | str | None = None,
+) -> pd.DataFrame:
+    """What did each customer bring in the first ``horizon_days`` after the first purchase, discounted to that day?
+
+    Returns one row a customer: ``customer_id``, ``first_purchase``, ``realised_value`` in currency; NaN for a customer
+    who has not lived the horizon by ``as_of``. Arguments and errors as :func:`cohort_values`.
+
+    >>> lines = pd.DataFrame({
+    ...     "customer_id": ["a", "b", "a"], "amount": [10.0, 20.0, 30.0],
+    ...     "timestamp": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-15"])})
+    >>> realised_values(lines, horizon_days=46, margin_rate=0.5)["realised_value"].tolist()
+    [20.0, nan]
+    """
+    if horizon_days < 1:
+        raise ValueError(f"horizon_days must be at least 1, got {horizon_days}")
+    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    inside = aged[aged["day"] < horizon_days]
+    value = np.bincount(inside["code"], weights=inside["value"], minlength=len(customers))
+    lived = (end - customers["first_purchase"].dt.normalize()).dt.days >= horizon_days
+    return customers.assign(realised_value=np.where(lived, value, np.nan))
+
+
+class CohortCurve:
+    """What will the customers of a cohort bring at ages they have not reached yet?
+
+    The mean curve of the cohorts that have been there, and beyond the oldest one's age a constant rate of decay: each
+    period brings ``decay_`` times the one before, discounting included. That is the assumption of the margin multiple
+    (:func:`clvlib.value.discounting.margin_multiple`, with r / (1 + i) for ``decay_``). The rate is a ratio of sums
+    over neighbouring ages of the *same* cohorts from age 1 on, so that no cohort is compared with another; the tail
+    starts from the mean of the last (at most three) ages.
+
+    ``fit`` sets ``curve_`` (shape (n_ages,), currency per customer acquired), ``level_`` (currency a period) and
+    ``decay_`` (share, 0 to 1). ValueError: fewer than three ages lived, or repeat value that is not positive.
+
+    >>> per_customer = pd.DataFrame([[10.0, 4.0, 2.0], [10.0, 4.0, np.nan]], index=["2024-01", "2024-02"])
+    >>> customers = pd.Series([100, 100], index=per_customer.index)
+    >>> model = CohortCurve().fit(CohortValues(customers, per_customer, 30, pd.Timestamp("2024-05-01")))
+    >>> model.decay_, model.predict(5).tolist()
+    (0.5, [10.0, 4.0, 2.0, 1.5, 0.75])
+    """
+
+    def fit(self, cohorts: CohortValues) -> "CohortCurve":
+        money = cohorts.per_customer.mul(cohorts.customers, axis=0).to_numpy()
+        if money.shape[1] < 3:
+            raise ValueError(
+                f"the oldest cohort has lived {money.shape[1]} periods of {cohorts.period_days} days; "
+                "a rate of decay needs at least 3: use a longer log, an earlier start or shorter periods"
+            )
+        before, after = money[:, 1:-1], money[:, 2:]
+        both = ~np.isnan(after)
+        if before[both].sum() <= 0:
+            raise ValueError("no repeat value in the periods after the first: no rate of decay to estimate")
+        self.curve_ = cohorts.curve.to_numpy()
+        self.level_ = float(self.curve_[1:][-3:].mean())
+        self.decay_ = float(np.clip(after[both].sum() / before[both].sum(), 0.0, 1.0))
+        return self
+
+    def predict(self, n_periods: int, *, so_far: np.ndarray | None = None) -> np.ndarray:
+        """Value per customer acquired at ages 0 … n_periods - 1, in currency. Shape (n_periods,).
+
+        so_far: shape (n_lived,), what one cohort brought at the ages it has lived; the curve is then raised or
+        lowered to that cohort's own level (its repeat value over the curve's at the same ages; unchanged with
+        fewer than two ages lived).
+        """
+        known = self.curve_[:n_periods]
+        ahead = np.arange(1, n_periods - len(known) + 1)
+        curve = np.concatenate([known, self.level_ * self.decay_**ahead])
+        if so_far is None or len(so_far) < 2:
+            return curve
+        expected = curve[1 : len(so_far)].sum()
+        return curve * (max(float(np.sum(so_far[1:])), 0.0) / expected if expected > 0 else 1.0)
+
+
+def forecast_table(known: CohortValues, later: CohortValues) -> pd.DataFrame:
+    """What had been predicted at the cut for each cell, and what came? The check of a :class:`CohortCurve`.
+
+    known: cohorts as they stood at the cut. later: the same cohorts as they stand now. Only cells that were lived
+    through between the two count, of cohorts that had at least one repeat period behind them at the cut.
+
+    Returns one row a cell: ``cohort``, ``age``, ``customers``, then in currency per customer acquired ``realised``
+    and the predictions made from ``known`` alone: ``curve`` (:class:`CohortCurve`, at the cohort's own level), and
+    two a manager would make, ``last_period`` (the cohort's last lived period goes on) and ``own_average`` (the mean
+    of its repeat periods goes on).
+
+    ValueError: ``later`` is not later, another period length, or there is no such cell.
+    """
+    if later.as_of <= known.as_of or later.period_days != known.period_days:
+        raise ValueError(
+            f"later ({later.as_of.date()}, {later.period_days} days) must be a later state of the same table as "
+            f"known ({known.as_of.date()}, {known.period_days} days)"
+        )
+    model = CohortCurve().fit(known)
+    rows = []
+    for cohort, n_known in known.lived.items():
+        now = later.per_customer.loc[cohort].dropna().to_numpy()
+        if n_known < 2 or len(now) <= n_known:
+            continue
+        so_far = known.per_customer.loc[cohort].to_numpy()[:n_known]
+        curve = model.predict(len(now), so_far=so_far)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "cohort": cohort,
+                    "age": np.arange(n_known, len(now)),
+                    "customers": known.customers[cohort],
+                    "realised": now[n_known:],
+                    "curve": curve[n_known:],
+                    "last_period": so_far[-1],
+                    "own_average": so_far[1:].mean(),
+                }
+            )
+        )
+    if not rows:
+        raise ValueError("no cohort has lived through another whole period since the cut; choose an earlier cut")
+    return pd.concat(rows, ignore_index=True)
+
+
+def _aged(
+    lines: pd.DataFrame, as_of: pd.Timestamp | str | None, annual_discount_rate: float, margin_rate: float
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
+    """Lines with the customer's ``code``, ``day`` since the first purchase and discounted ``value``; the customers."""
+    if not len(lines):
+        raise ValueError("the log has no lines; check what was read and what was rejected")
+    daily = period_rate(annual_discount_rate, period_days=1)
+    log_end = lines["timestamp"].max().normalize() + pd.Timedelta(days=1)
+    end = log_end if as_of is None else pd.Timestamp(as_of)
+    if end > log_end:
+        raise ValueError(f"as_of {end} is after the log's end, {log_end}; what has not happened yet cannot be counted")
+    known = lines.loc[lines["timestamp"] < end, ["customer_id", "timestamp", "amount"]]
+    first = known[known["amount"] >= 0].groupby("customer_id")["timestamp"].min()
+    if first.empty:
+        raise ValueError(f"no customer bought anything before {end}; choose a later as_of")
+    customers = first.rename("first_purchase").reset_index()
+    code = pd.Index(customers["customer_id"]).get_indexer(known["customer_id"])
+    bought = code >= 0
+    code, known = code[bought], known[bought]
+    start = customers["first_purchase"].dt.normalize().to_numpy()[code]
+    day = (known["timestamp"].dt.normalize().to_numpy() - start) // np.timedelta64(1, "D")
+    aged = pd.DataFrame(
+        {"code": code, "day": day, "value": margin_rate * known["amount"].to_numpy() * (1 + daily) ** -day}
+    )
+    return aged[day >= 0], customers, end
