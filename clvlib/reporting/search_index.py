@@ -1,0 +1,49 @@
+"""What the search on the overview looks through: one entry a section, as data the page's script reads."""
+
+import json
+import re
+
+from markupsafe import Markup
+
+__all__ = ["search_index"]
+
+_EXCERPT = 160
+_WORD = re.compile(r"[^\W_][\w.%/-]*", re.UNICODE)
+
+
+def search_index(chapters: list[dict]) -> Markup:
+    """The sections of all chapters as JSON, safe between ``<script>`` tags.
+
+    A section's first words are kept as they stand, to be shown; of the rest every word once, since that is all
+    a search needs and a quarter of the size. Of outputs only words, not numbers, and never an identifier per row.
+
+    >>> from clvlib.reporting.chapter_page import Section
+    >>> sections = [Section("Data", "Data", text="Who bought? </script>", output="<tea> 42 tea")]
+    >>> print(search_index([{"number": "1.1", "title": "Data", "page": "11_data.html", "sections": sections}]))
+    [{"chapter": "1.1 Data", "title": "Data", "href": "11_data.html#Data", "text": "Who bought? \\u003c/script>", "words": "tea"}]
+    """
+    entries = []
+    for chapter in chapters:
+        name = f"{chapter['number']} {chapter['title']}"
+        for section in chapter["sections"]:
+            text = " ".join(section.text.split())
+            cut = text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …"
+            known = set(_words(cut))
+            words = [*_words(text), *(word for word in _words(section.output) if not word[0].isdigit())]
+            rest = [word for word in dict.fromkeys(words) if word not in known and len(word) > 1]
+            if not (section.title or text):
+                continue
+            entries.append(
+                {
+                    "chapter": name,
+                    "title": section.title or name,
+                    "href": chapter["page"] + (f"#{section.anchor}" if section.anchor else ""),
+                    "text": cut,
+                    "words": " ".join(rest),
+                }
+            )
+    return Markup(json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c"))
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip(".-/") for word in _WORD.findall(text.lower())]
