@@ -1,0 +1,11 @@
+"""What would each customer like next? Interactions in, top-N lists out.
+
+Models read a table with ``customer_id``, ``item_id`` and ``rating`` (explicit) or ``quantity`` (purchases); a pair
+without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.lists.Recommender.recommend`.
+"""
+
+from clvlib.matching.interactions import interactions_table
+from clvlib.matching.neighbors import ItemKNN, UserKNN
+from clvlib.matching.popularity import BuyAgain, Popularity
+
+__all__ = ["BuyAgain", "ItemKNN", "Popularity", "UserKNN", "interactions_table"]

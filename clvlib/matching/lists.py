@@ -1,0 +1,134 @@
+"""From scores to top-N lists: one way for all models, so that a comparison compares nothing else."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from clvlib.matching.interactions import Interactions
+
+__all__ = ["Recommender", "block_rows", "top_columns"]
+
+#: Cells of a dense block of scores: 32 MB of float64, however many customers are asked for.
+_CELLS = 4_000_000
+
+
+def block_rows(n_columns: int) -> int:
+    """How many rows of ``n_columns`` scores fit into one block.
+
+    >>> block_rows(1_000_000)
+    4
+    """
+    return max(1, _CELLS // max(1, n_columns))
+
+
+def top_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and place (from 0) of the n largest scores of each row, best first.
+
+    Ties go to the smaller column; -inf is never listed, so that a row may give fewer than n. ``scores`` has shape
+    (rows, columns) without NaN.
+
+    >>> row, column, place = top_columns(np.array([[1.0, 3.0, 3.0, -np.inf]]), 2)
+    >>> column.tolist(), place.tolist()
+    ([1, 2], [0, 1])
+    """
+    chosen = scores > -np.inf
+    if n < scores.shape[1]:
+        # All that reach the n-th largest value, ties included: partition alone would drop an arbitrary one of them.
+        chosen &= scores >= np.partition(scores, -n, axis=1)[:, -n, None]
+    row, column = np.nonzero(chosen)
+    order = np.lexsort((column, -scores[row, column], row))
+    row, column = row[order], column[order]
+    first = np.searchsorted(row, np.arange(len(scores)))
+    place = np.arange(len(row)) - first[row]
+    kept = place < n
+    return row[kept], column[kept], place[kept]
+
+
+class Recommender(BaseEstimator):
+    """What every model that makes lists shares: ``recommend``. A model's ``fit`` calls ``_remember``.
+
+    A model implements ``_scores(customers)``: positions of known customers, shape (b,), to scores of shape
+    (b, items), higher is better, NaN where it has no opinion.
+    """
+
+    def recommend(
+        self,
+        customers: Iterable | None = None,
+        *,
+        n: int = 10,
+        exclude_seen: bool = True,
+        candidates: Iterable | None = None,
+    ) -> pd.DataFrame:
+        """The n best items for each customer.
+
+        Parameters
+        ----------
+        customers : ids, by default all of ``fit``. A repeated id is answered once.
+        n : length of the lists; a catalogue with fewer items gives shorter ones.
+        exclude_seen : leave out every item the customer has in the table given to ``fit``.
+        candidates : ids of the items that may be listed, by default all items of the model; unknown ids are ignored.
+
+        Returns
+        -------
+        DataFrame ``customer_id``, ``rank`` (from 1), ``item_id``, ``score``; customers in the order asked for.
+        The higher score comes first, of equal scores the smaller ``item_id``. Places for which the model has no
+        score, and whole lists of customers it does not know, are filled with the items most customers bought
+        (score 0); an item that nobody bought is never filled in.
+
+        Raises
+        ------
+        ValueError if n is not positive, NotFittedError before ``fit``.
+        """
+        if not hasattr(self, "interactions_"):
+            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet; call fit first.")
+        if n < 1:
+            raise ValueError(f"n must be at least 1, not {n}.")
+        known = self.interactions_.customers
+        asked = known if customers is None else pd.Index(customers).unique()
+        position = known.get_indexer(asked)
+        allowed = np.ones(len(self.items_), dtype=bool) if candidates is None else self.items_.isin(list(candidates))
+        step = block_rows(len(self.items_))
+        blocks = [
+            self._list_block(position[start : start + step], start, n, exclude_seen, allowed)
+            for start in range(0, len(asked), step)
+        ]
+        row, column, place, score = (np.concatenate(part) for part in zip(*blocks, strict=True))
+        return pd.DataFrame(
+            {"customer_id": asked[row], "rank": place + 1, "item_id": self.items_[column], "score": score}
+        )
+
+    def _remember(self, interactions: Interactions, items: pd.Index | None = None) -> None:
+        """Keep what was learnt from; ``items`` where the catalogue is larger than what was bought."""
+        self.interactions_ = interactions
+        self.items_ = interactions.items if items is None else items
+        #: Position of each bought item in the catalogue, -1 if it is not in it.
+        self._catalogue = self.items_.get_indexer(interactions.items)
+        self.buyers_ = np.zeros(len(self.items_))
+        listed = self._catalogue >= 0
+        self.buyers_[self._catalogue[listed]] = interactions.buyers[listed]
+
+    def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, allowed: np.ndarray):
+        known = position >= 0
+        scores = np.full((len(position), len(self.items_)), np.nan)
+        if known.any():
+            scores[known] = self._scores(position[known])
+        order = self._fill(scores)
+        order[:, ~allowed] = -np.inf
+        if exclude_seen and known.any():
+            seen = self.interactions_.values[position[known]].tocoo()
+            column = self._catalogue[seen.col]
+            order[np.flatnonzero(known)[seen.row[column >= 0]], column[column >= 0]] = -np.inf
+        row, column, place = top_columns(order, n)
+        return row + start, column, place, np.nan_to_num(scores[row, column], nan=0.0)
+
+    def _fill(self, scores: np.ndarray) -> np.ndarray:
+        """Scores to sort by: where there is none, popularity, on a scale that ends below the row's lowest score."""
+        silent = np.isnan(scores)
+        if not silent.any():
+            return scores.copy()
+        lowest = np.min(scores, axis=1, initial=0.0, where=~silent, keepdims=True)
+        popular = np.where(self.buyers_ > 0, self.buyers_ / max(1.0, self.buyers_.max()) - 2.0, -np.inf)
+        return np.where(silent, lowest + popular, scores)
