@@ -4,8 +4,9 @@ Models read a table with ``customer_id``, ``item_id`` and ``rating`` (explicit) 
 without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.lists.Recommender.recommend`.
 """
 
+from clvlib.matching.content import ContentMatcher
 from clvlib.matching.interactions import interactions_table
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.popularity import BuyAgain, Popularity
 
-__all__ = ["BuyAgain", "ItemKNN", "Popularity", "UserKNN", "interactions_table"]
+__all__ = ["BuyAgain", "ContentMatcher", "ItemKNN", "Popularity", "UserKNN", "interactions_table"]

@@ -22,8 +22,8 @@ class Similarity:
     * jaccard: shared columns / columns of either, values ignored.
 
     s_ab = sum_j v_aj v_bj / (norm_a norm_b), the sum over shared columns; the norms run over all stored columns of
-    the row, or with ``co_rated`` over the shared ones only (Aggarwal 2016, section 2.3.1). Without shared columns, or if
-    a norm is 0 (all values equal, for the centred measures), the similarity is 0.
+    the row, or with ``co_rated`` over the shared ones only (Aggarwal 2016, section 2.3.1). Without shared columns, or
+    if a norm is 0 (all values equal, for the centred measures), the similarity is 0.
     """
 
     def __init__(self, values: sparse.csr_array, *, similarity: str, co_rated: bool):
