@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment
@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 # An output longer than this is cut on the page; the notebook beside it holds all of it. A page has 250 kB.
 _MOST_TEXT = 15_000
 _MOST_HTML = 60_000
-_NOT_A_STEP = {"papermill-error-cell-tag"}
+_BANNER = "papermill-error-cell-tag"
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.S)
 
 
@@ -51,11 +51,16 @@ class ChapterBody:
     sections: list[Section]
     cells_run: int
     code_cells: int
-    stopped: bool = field(default=False)
+    stopped: bool
 
 
-def render_chapter(notebook: NotebookNode, *, link: Callable[[str], str | None]) -> ChapterBody:
-    """The body of a chapter's page. ``link`` gives a link's target on the site, or None where it has none there.
+def render_chapter(
+    notebook: NotebookNode, *, link: Callable[[str], str | None], stopped_at: int | None = None
+) -> ChapterBody:
+    """The body of a chapter's page.
+
+    ``link`` gives a link's target on the site, or None where it has none there. ``stopped_at`` is the number of
+    the cell in which a chapter failed, counted as the run does: code cells that hold something, from 1.
 
     >>> from nbformat.v4 import new_markdown_cell, new_notebook
     >>> body = render_chapter(
@@ -65,36 +70,44 @@ def render_chapter(notebook: NotebookNode, *, link: Callable[[str], str | None])
     >>> body.title, str(body.lede), [heading.text for heading in body.headings]
     ('3.1 What is it worth?', 'A number.', ['3.1 What is it worth?', 'Data'])
     """
-    cells = [cell for cell in notebook.cells if not _NOT_A_STEP & set(cell.metadata.get("tags", []))]
+    cells = [cell for cell in notebook.cells if _BANNER not in cell.metadata.get("tags", [])]
     notebook = NotebookNode({**notebook, "cells": cells})
     code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
-    exporter = _Exporter(cells=cells, link=link)
+    # The exporter copies the notebook, so that cells are known by their id, not as objects.
+    numbers = {cell.get("id"): number for number, cell in enumerate(code, 1)}
+    exporter = _Exporter(numbers, link=link, stopped_at=stopped_at, last=cells[-1].get("id") if cells else None)
     html, _ = exporter.from_notebook_node(notebook)
     title, lede, html = _head(html)
-    stopped = any(_is_failed(cell) for cell in code)
+    ran = sum(cell.get("execution_count") is not None for cell in code)
     return ChapterBody(
         html=Markup(html),
         title=title,
         lede=lede,
         headings=exporter.headings,
         sections=exporter.sections,
-        cells_run=sum(cell.get("execution_count") is not None and not _is_failed(cell) for cell in code),
+        cells_run=stopped_at - 1 if stopped_at else ran,
         code_cells=len(code),
-        stopped=stopped,
+        stopped=stopped_at in numbers.values(),
     )
 
 
 class _Exporter(TemplateExporter):
     """nbconvert's loop over cells with our template. Autoescape is on, so a filter forgotten shows as text."""
 
-    def __init__(self, *, cells: list[NotebookNode], link: Callable[[str], str | None]):
+    def __init__(
+        self,
+        numbers: dict[str, int],
+        *,
+        link: Callable[[str], str | None],
+        stopped_at: int | None,
+        last: str | None,
+    ):
         self.link = link
         self.headings: list[Heading] = []
         self.sections = [Section("", "")]
-        code = [cell for cell in cells if cell.cell_type == "code"]
-        # The exporter copies the notebook, so that cells are known by their id, not as objects.
-        self._number = {cell.get("id"): number for number, cell in enumerate(code, 1)}
-        self._last = cells[-1].get("id") if cells else None
+        self._numbers = numbers
+        self._stopped_at = stopped_at
+        self._last = last
         priority = ["image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "text/latex"]
         config = Config({"NbConvertBase": {"display_data_priority": [*priority, "text/plain"]}})
         super().__init__(config, template_name="chapter", extra_template_basedirs=[str(TEMPLATES)])
@@ -115,11 +128,18 @@ class _Exporter(TemplateExporter):
             html_output=self._html_output,
             markdown_output=self._markdown_output,
             latex_output=self._latex_output,
-            code_label=lambda cell: f"Code {self._number.get(cell.get('id'), '')}",
-            output_label=lambda cell: f"Output of code {self._number.get(cell.get('id'), '')}",
+            code_label=self._code_label,
+            output_label=lambda cell: f"Output of cell {self._numbers.get(cell.get('id'), '')}",
         )
-        environment.tests["failed"] = _is_failed
+        environment.tests["failed"] = self._is_failed
         return environment
+
+    def _code_label(self, cell: NotebookNode) -> str:
+        number = f"Code · cell {self._numbers[cell.get('id')]}"
+        return number if cell.get("execution_count") is not None else f"{number}, not run"
+
+    def _is_failed(self, cell: NotebookNode) -> bool:
+        return self._stopped_at is not None and self._numbers.get(cell.get("id")) == self._stopped_at
 
     def _prose(self, cell: NotebookNode) -> Markup:
         html = render_markdown(
@@ -157,12 +177,6 @@ class _Exporter(TemplateExporter):
         self.sections[-1].output += " " + source[:2000]
         formula = re.fullmatch(r"\s*(\${1,2})(?P<body>.*?)\1\s*", source, re.S)
         return to_mathml(formula["body"] if formula else source, display=True)
-
-
-def _is_failed(cell: NotebookNode) -> bool:
-    if any(output.output_type == "error" for output in cell.get("outputs", [])):
-        return True
-    return cell.metadata.get("papermill", {}).get("status") == "failed"
 
 
 def _head(html: str) -> tuple[str, Markup, str]:

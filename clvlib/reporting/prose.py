@@ -77,11 +77,8 @@ class _Renderer(IPythonRenderer):
         return self._keep(to_mathml(body))
 
     def block_math(self, body: str) -> str:
-        return self._keep(
-            Markup('<span class="formula-block scroll" tabindex="0" role="group" aria-label="Formula">{}</span>').format(
-                to_mathml(body, display=True)
-            )
-        )
+        frame = Markup('<span class="formula-block scroll" tabindex="0" role="group" aria-label="Formula">{}</span>')
+        return self._keep(frame.format(to_mathml(body, display=True)))
 
     def latex_environment(self, name: str, body: str) -> str:
         return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")

@@ -19,8 +19,9 @@ def search_index(chapters: list[dict]) -> Markup:
 
     >>> from clvlib.reporting.chapter_page import Section
     >>> sections = [Section("Data", "Data", text="Who bought? </script>", output="<tea> 42 tea")]
-    >>> print(search_index([{"number": "1.1", "title": "Data", "page": "11_data.html", "sections": sections}]))
-    [{"chapter": "1.1 Data", "title": "Data", "href": "11_data.html#Data", "text": "Who bought? \\u003c/script>", "words": "tea"}]
+    >>> entry = search_index([{"number": "1.1", "title": "Data", "page": "11_data.html", "sections": sections}])
+    >>> "</script" in entry, json.loads(entry)[0]["href"], json.loads(entry)[0]["words"]
+    (False, '11_data.html#Data', 'tea')
     """
     entries = []
     for chapter in chapters:

@@ -106,7 +106,6 @@ def _environment() -> Environment:
         number=wording.number,
         outcome=lambda outcome: _OUTCOMES.get(outcome, outcome),
         parameter=lambda value: json.dumps(value, ensure_ascii=False),
-        sentence=wording.sentence,
         stamp=wording.stamp,
     )
     for name, file in (("style", "style.css"), ("script", "search.js")):
@@ -129,7 +128,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
     chapter = {key: record.get(key) for key in optional} | record
     stem = record["stem"]
     handover = _read_json(out, record.get("handover"))
-    body = _body(out, record.get("notebook"), pages)
+    body = _body(out, record, pages)
     title = re.sub(rf"^{re.escape(record['number'])}\s+", "", body.title) if body else ""
     parameters = out / "parameters" / f"{stem}.yaml"
     chapter |= {
@@ -149,18 +148,21 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "stopped": bool(body and body.stopped),
         "files": _files(out, f"parameters/{parameters.name}") + _files(out, f"notebooks/{stem}.ipynb"),
         "command": (
-            f"papermill notebooks/{record['part']}/{stem}.ipynb {stem}.out.ipynb "
-            f"-f reports/{out.name}/parameters/{stem}.yaml"
+            f"papermill notebooks/{record['part']}/{stem}.ipynb {stem}.out.ipynb \\\n"
+            f"    -f reports/{out.name}/parameters/{stem}.yaml"
         ),
     }
     return chapter
 
 
-def _body(out: Path, notebook: str | None, pages: dict[str, str]) -> ChapterBody | None:
+def _body(out: Path, record: dict, pages: dict[str, str]) -> ChapterBody | None:
+    notebook = record.get("notebook")
     if not notebook or not (out / notebook).is_file():
         return None
     return render_chapter(
-        nbformat.read(out / notebook, as_version=4), link=lambda target: _target(target, pages)
+        nbformat.read(out / notebook, as_version=4),
+        link=lambda target: _target(target, pages),
+        stopped_at=(record.get("error") or {}).get("cell"),
     )
 
 

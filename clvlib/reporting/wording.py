@@ -1,18 +1,12 @@
-"""How figures, times and outcomes are put for people."""
+"""How figures, times and titles are put for people."""
 
 import math
 import re
 from datetime import datetime
 
-__all__ = ["amount", "chapter_title", "day", "duration", "figure", "number", "part_title", "sentence", "stamp"]
+__all__ = ["amount", "chapter_title", "day", "duration", "figure", "number", "part_title", "stamp"]
 
-_NOT_PUT_TO_LOWER = {"clv": "CLV", "btyd": "BTYD"}
-_ERRORS = {
-    "timeout": "The chapter took longer than the run allows, and was stopped.",
-    "dead_kernel": "The chapter's Python process died, most often for want of memory.",
-    "exit": "The chapter ended Python itself (sys.exit) before its last cell.",
-    "interrupted": "The run was interrupted before the chapter ended.",
-}
+_ABBREVIATIONS = {"clv": "CLV", "btyd": "BTYD"}
 
 
 def number(value: object, *, digits: int | None = None) -> str:
@@ -81,7 +75,7 @@ def amount(value: object) -> str:
 def duration(seconds: float | None) -> str:
     """
     >>> duration(4.21), duration(75), duration(3700), duration(None)
-    ('4.2 s', '1 min 15 s', '1 h 2 min', '–')
+    ('4.2 s', '1 min 15 s', '1 h 1 min', '–')
     """
     if not _is_number(seconds):
         return "–"
@@ -131,19 +125,8 @@ def chapter_title(stem: str) -> str:
     'Discounted CLV'
     """
     words = stem.partition("_")[2].split("_") or [stem]
-    words = [_NOT_PUT_TO_LOWER.get(word, word) for word in words]
+    words = [_ABBREVIATIONS.get(word, word) for word in words]
     return (words[0][:1].upper() + words[0][1:] + " " + " ".join(words[1:])).strip() or stem
-
-
-def sentence(error: dict | None) -> str:
-    """Why a chapter failed, in plain words.
-
-    >>> sentence({"kind": "timeout", "message": "cell 7", "cell": 7})
-    "The chapter took longer than the run allows, and was stopped."
-    """
-    if not error:
-        return ""
-    return _ERRORS.get(error.get("kind", ""), "A cell of the chapter ended in an error.")
 
 
 def _is_number(value: object) -> bool:
