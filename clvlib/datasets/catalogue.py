@@ -1,0 +1,170 @@
+"""What data there are, where they lie, and whether they are what they should be.
+
+``load(name_or_path)`` is the one door for chapters; ``status_table``, ``fetch`` and ``check`` stand behind
+``clv data list|fetch|check``.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from clvlib.datasets import online_retail
+from clvlib.datasets.cdnow import load_cdnow
+from clvlib.datasets.complete_journey import load_complete_journey
+from clvlib.datasets.dataset import Dataset, Source, sha256_of
+from clvlib.datasets.facts import compare, facts, manifest
+from clvlib.datasets.shop import make_shop
+from clvlib.transactions import Ledger, LogError, read_transactions
+from clvlib.transactions.errors import nearest
+
+__all__ = ["AVAILABLE", "Entry", "check", "fetch", "load", "status_table"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set of the catalogue: ``read`` loads it; ``size`` in words, so that a list need not load it."""
+
+    title: str
+    kind: str
+    size: str
+    read: Callable[[], Dataset]
+
+
+#: Every data set ``load`` knows by name.
+AVAILABLE = MappingProxyType(
+    {
+        "cdnow": Entry("CDNOW 1/10 sample", "real", "6,919 lines, 2,357 customers", load_cdnow),
+        "cdnow_full": Entry("CDNOW", "real", "69,659 lines, 23,570 customers", partial(load_cdnow, sample=False)),
+        "complete_journey": Entry(
+            "The Complete Journey", "teaching", "1,469,307 lines, 2,469 households", load_complete_journey
+        ),
+        "online_retail": Entry(
+            "Online Retail II", "real", "1,044,848 lines, 5,942 customers", online_retail.load_online_retail
+        ),
+        "shop": Entry("Simulated shop", "simulated", "about 30,000 lines, 2,000 customers", make_shop),
+        "shop_zh": Entry(
+            "Simulated shop (Chinese)",
+            "simulated",
+            "about 30,000 lines, 2,000 customers",
+            partial(make_shop, language="zh"),
+        ),
+    }
+)
+
+
+def load(dataset: str | Path) -> Dataset:
+    """A data set by its name, or an analyst's own log by its path.
+
+    Parameters
+    ----------
+    dataset
+        A name in :data:`AVAILABLE`; or the folder of a saved :class:`~clvlib.transactions.Ledger`; or a ``.csv`` or
+        ``.parquet`` file whose columns carry the names of :mod:`clvlib.columns` (any other log goes through
+        :func:`clvlib.transactions.read_transactions` first, then ``ledger.save(folder)``).
+        A ``source.json`` inside the folder, with fields of :class:`Source`, says what the pages should call it.
+
+    Raises
+    ------
+    LogError
+        If it is neither a name nor such a path; the message has the nearest known name.
+
+    >>> load("cdnow").label
+    'CDNOW 1/10 sample - real customers'
+    >>> load("cdnov")
+    Traceback (most recent call last):
+    clvlib.transactions.errors.LogError: cdnov: there is no data set and no file of this name, did you mean 'cdnow'. ...
+    """
+    if str(dataset) in AVAILABLE:
+        return AVAILABLE[str(dataset)].read()
+    path = Path(dataset).expanduser()
+    if path.is_dir():
+        return _load_saved(path)
+    if path.is_file() and path.suffix.lower() in {".csv", ".parquet"}:
+        ledger = read_transactions(path)
+        origin = f"read from {path.name}"
+        return Dataset(Source(path.stem, path.stem, "own", origin=origin, sha256=sha256_of(path)), ledger)
+    raise _unknown(str(dataset))
+
+
+def _load_saved(folder: Path) -> Dataset:
+    ledger = Ledger.load(folder)
+    paper = folder / "source.json"
+    said = json.loads(paper.read_text(encoding="utf-8")) if paper.is_file() else {}
+    return Dataset(Source(**({"name": folder.name, "title": folder.name, "kind": "own"} | said)), ledger)
+
+
+def _unknown(name: str) -> LogError:
+    near = nearest(name, AVAILABLE)
+    return LogError(
+        name,
+        "there is no data set and no file of this name" + (f", did you mean {near!r}" if near else ""),
+        remedy=f"take one of {', '.join(AVAILABLE)}, a saved ledger's folder, or a .csv or .parquet file in our names",
+    )
+
+
+def status_table() -> pd.DataFrame:
+    """What is at hand: one row a data set with ``name``, ``title``, ``kind``, ``size`` and ``found``.
+
+    Nothing is loaded or downloaded.
+
+    >>> list(status_table()["name"])
+    ['cdnow', 'cdnow_full', 'complete_journey', 'online_retail', 'shop', 'shop_zh']
+    """
+    rows = []
+    for name, entry in AVAILABLE.items():
+        if entry.kind == "simulated":
+            found = "made when asked for"
+        elif name == "online_retail":
+            path = online_retail.find()
+            found = str(path) if path else f"not here; run: clv data fetch {name}"
+        else:
+            found = "installed with the package"
+        rows.append((name, entry.title, entry.kind, entry.size, found))
+    return pd.DataFrame(rows, columns=["name", "title", "kind", "size", "found"])
+
+
+def fetch(name: str) -> str:
+    """Bring a data set here if it is not; returns one line that says where it is.
+
+    Raises
+    ------
+    LogError
+        If there is no such set, or it can be neither found nor downloaded.
+    """
+    if name not in AVAILABLE:
+        raise _unknown(name)
+    if name != "online_retail":
+        return f"{name}: nothing to fetch, it comes with the package"
+    return f"{name}: {online_retail.find() or online_retail.fetch()}"
+
+
+def check(name: str) -> pd.DataFrame:
+    """Compare a data set with what is known about it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a fact: ``version``, ``fact``, ``expected``, ``found``, ``ok``. A simulated set is compared with itself,
+        made a second time: the same seed must give the same facts.
+
+    Raises
+    ------
+    LogError
+        If there is no such set, or it is not at hand (nothing is downloaded).
+
+    >>> bool(check("cdnow")["ok"].all())
+    True
+    """
+    if name not in AVAILABLE:
+        raise _unknown(name)
+    if name == "online_retail" and online_retail.find() is None:
+        raise LogError(name, "it is not here", remedy=f"run: clv data fetch {name}")
+    found = facts(AVAILABLE[name].read())
+    if AVAILABLE[name].kind == "simulated":
+        return compare(found, {"made again": facts(AVAILABLE[name].read())})
+    return compare(found, manifest()[name])
