@@ -50,9 +50,7 @@ def test_ten_percent_a_month_and_a_year_match_erratum_e16b():
 
 
 def test_margin_multiples_match_gupta_lehmann_2005():
-    table = margin_multiple(
-        np.array([0.6, 0.7, 0.8, 0.9])[:, None], rate_per_period=np.array([0.10, 0.12, 0.14, 0.16])
-    )
+    table = margin_multiple(np.array([0.6, 0.7, 0.8, 0.9])[:, None], rate_per_period=np.array([0.10, 0.12, 0.14, 0.16]))
     assert table.round(2).tolist() == [
         [1.2, 1.15, 1.11, 1.07],
         [1.75, 1.67, 1.59, 1.52],
@@ -85,9 +83,7 @@ def test_beginning_is_end_times_one_plus_rate(flows, rate):
 
 
 def test_table_adds_margin_survival_and_acquisition_cost_by_hand():
-    table = cash_flow_table(
-        FLOWS, rate_per_period=0.1, margin_rate=0.3, survival=[1.0, 0.8, 0.5], acquisition_cost=25
-    )
+    table = cash_flow_table(FLOWS, rate_per_period=0.1, margin_rate=0.3, survival=[1.0, 0.8, 0.5], acquisition_cost=25)
     by_hand = 0.3 * (100 / 1.1 + 0.8 * 50 / 1.21 + 0.5 * 20 / 1.331) - 25
     assert table["cumulative_value"].iloc[-1] == pytest.approx(by_hand, abs=1e-12)
     assert list(table.columns) == [

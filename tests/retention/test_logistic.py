@@ -1,0 +1,162 @@
+"""The document's formula, the fitted model, its baselines, and the data no model should be fitted on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from clvlib.datasets.toy import RETENTION_BETAS
+from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, logistic_probability
+
+
+def snapshots(n=6000, *, n_customers=None, seed=0, shift=0.0):
+    """Rows with a known logistic law on log(1 + orders) and log(1 + spend)."""
+    rng = np.random.default_rng(seed)
+    orders = rng.poisson(1.5, n) + 1.0
+    spend = rng.lognormal(3, 1, n)
+    p = expit(-3 + shift + 1.2 * np.log1p(orders) + 0.2 * np.log1p(spend))
+    return pd.DataFrame(
+        {
+            "customer_id": rng.integers(0, n_customers or n, n).astype(str),
+            "orders": orders,
+            "spend": spend,
+            "days_since_last_purchase": rng.integers(1, 31, n).astype(float),
+            "refund_amount": 0.0,
+            "came_back": rng.random(n) < p,
+            "p": p,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("logins", "purchases", "minutes", "printed"),
+    [(0, 0, 0, 0.6225), (5, 0, 0, 0.8176), (2, 0, 5, 0.8022)],
+)
+def test_probabilities_match_erratum_e31_of_document_003(logins, purchases, minutes, printed):
+    intercept, *coefficients = RETENTION_BETAS
+    p = logistic_probability([logins, purchases, minutes], intercept=intercept, coefficients=coefficients)
+    assert round(float(p), 4) == printed
+
+
+def test_formula_takes_many_rows_and_refuses_another_width():
+    p = logistic_probability(np.zeros((4, 3)), intercept=0.5, coefficients=[0.2, 0.1, 0.1])
+    assert p.shape == (4,)
+    with pytest.raises(ValueError, match="2 coefficients"):
+        logistic_probability([1, 2, 3], intercept=0, coefficients=[1, 2])
+
+
+def test_model_recovers_a_known_law():
+    train, test = snapshots(40_000), snapshots(4000, seed=1)
+    model = ReturnModel().fit(train)
+    assert model.features_ == ["orders", "spend", "days_since_last_purchase"]
+    assert np.abs(model.predict_probability(test) - test["p"]).max() < 0.02
+    ratios = model.odds_ratios().set_index("feature")
+    truth = {
+        "orders": np.exp(1.2 * np.log1p(train["orders"]).std()),
+        "spend": np.exp(0.2 * np.log1p(train["spend"]).std()),
+        "days_since_last_purchase": 1.0,
+    }
+    for name, value in truth.items():
+        assert ratios.loc[name, "low"] < value < ratios.loc[name, "high"]
+    assert ratios.loc["orders", "odds_ratio"] == pytest.approx(truth["orders"], rel=0.03)
+
+
+def test_intervals_cover_as_often_as_they_say_where_rows_are_customers():
+    hits = 0
+    for seed in range(200):
+        table = snapshots(800, seed=seed).assign(customer_id=np.arange(800).astype(str))
+        row = ReturnModel(features=["days_since_last_purchase"]).fit(table).odds_ratios(level=0.9).iloc[0]
+        hits += row["low"] < 1 < row["high"]
+    assert 165 <= hits <= 193  # 99.9 % of a binomial(200, 0.9)
+
+
+def test_rows_of_one_customer_are_not_new_evidence():
+    once = snapshots(500).assign(customer_id=np.arange(500).astype(str))
+    copied = pd.concat([once] * 9, ignore_index=True)
+    a, b = (ReturnModel(C=1e6).fit(table).odds_ratios() for table in (once, copied))
+    pd.testing.assert_frame_equal(a, b, rtol=1e-3)
+
+
+def test_scaling_is_learnt_from_training_rows_only():
+    train, test = snapshots(3000), snapshots(500, seed=2)
+    model = ReturnModel().fit(train)
+    whole = model.predict_probability(test)
+    alone = np.array([model.predict_probability(test.iloc[[i]])[0] for i in range(20)])
+    assert alone == pytest.approx(whole[:20], rel=1e-12)
+    assert not hasattr(ReturnModel(), "pipeline_")
+
+
+def test_calibration_moves_the_level_and_keeps_the_order():
+    model = ReturnModel().fit(snapshots(8000))
+    later = snapshots(8000, seed=3, shift=0.8)
+    before = model.predict_probability(later)
+    after = model.calibrate(later).predict_probability(later)
+    assert after.mean() == pytest.approx(later["came_back"].mean(), abs=1e-9)
+    assert before.mean() < after.mean() - 0.1
+    assert (np.argsort(before) == np.argsort(after)).all()
+    assert model.shift_ == pytest.approx(0.8, abs=0.1)
+    assert model.fit(later).shift_ == 0.0
+
+
+def test_baselines_by_hand():
+    table = pd.DataFrame(
+        {"days_since_last_purchase": [1.0, 7, 8, 30, 20], "came_back": [True, False, True, False, False]}
+    )
+    assert BaseRate().fit(table).predict_probability(table).tolist() == pytest.approx([0.4] * 5)
+    lately = ActiveLately().fit(table)
+    assert lately.rates_ == pytest.approx((1 / 3, 0.5))
+    assert lately.predict_probability(table).tolist() == pytest.approx([0.5, 0.5, 1 / 3, 1 / 3, 1 / 3])
+    with pytest.raises(ValueError, match="two groups"):
+        ActiveLately(recent_days=30).fit(table)
+
+
+@pytest.mark.parametrize("model", [ReturnModel(), BaseRate(), ActiveLately()])
+@pytest.mark.parametrize("outcome", [True, False])
+def test_one_class_only_is_refused(model, outcome):
+    with pytest.raises(ValueError, match="both kinds are needed"):
+        model.fit(snapshots(50).assign(came_back=outcome))
+
+
+def test_a_table_without_outcome_is_refused():
+    with pytest.raises(ValueError, match="no came_back"):
+        ReturnModel().fit(snapshots(50).drop(columns="came_back"))
+
+
+def test_constant_features_are_refused_by_name_and_left_out_by_default():
+    with pytest.raises(ValueError, match="refund_amount: the same for all 300 rows"):
+        ReturnModel(features=["orders", "refund_amount"]).fit(snapshots(300))
+    assert "refund_amount" not in ReturnModel().fit(snapshots(300)).features_
+    with pytest.raises(ValueError, match="no feature"):
+        ReturnModel().fit(snapshots(300).assign(orders=1.0, spend=1.0, days_since_last_purchase=1.0))
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda t: t.assign(spend=t["came_back"] * 100.0),  # one feature is the outcome
+        lambda t: t.assign(orders=t["spend"] / (1.5 - t["came_back"])),  # only two together are
+    ],
+)
+def test_perfect_separation_is_refused(leak):
+    table = snapshots(400)
+    table["spend"] = np.linspace(5, 400, 400)
+    with pytest.raises(ValueError, match="perfectly"):
+        ReturnModel(features=["orders", "spend"], C=100.0).fit(leak(table))
+
+
+def test_a_strong_but_imperfect_feature_is_not_called_separation():
+    table = snapshots(400)
+    spend = table["came_back"] * 100.0 + 1
+    spend[[0, 1, 2, 3]] = [1, 101, 1, 101]
+    table["came_back"] = table["came_back"].mask(table.index == 0, True).mask(table.index == 1, False)
+    ReturnModel(features=["spend"]).fit(table.assign(spend=spend))
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "spend: 1 of 300"), (-1.0, "spend: 1 of 300")])
+def test_values_no_snapshot_can_have_are_refused(value, message):
+    table = snapshots(300)
+    table.loc[5, "spend"] = value
+    with pytest.raises(ValueError, match=message):
+        ReturnModel().fit(table)
+    with pytest.raises(ValueError, match="has no spend"):
+        ReturnModel(features=["spend"]).fit(table.drop(columns="spend"))

@@ -1,0 +1,172 @@
+"""Action rules: the document's own, hand-made ones, and profit worked out twice."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from clvlib.datasets.toy import RETENTION_BETAS, RETENTION_HIGH, RETENTION_LOW
+from clvlib.retention.logistic import logistic_probability
+from clvlib.retention.rules import (
+    Action,
+    audit_rule,
+    best_threshold,
+    break_even_probability,
+    effect_sensitivity,
+    realised_profit,
+)
+
+DOCUMENT_RULE = [Action("coupon", high=RETENTION_LOW), Action("care", low=RETENTION_HIGH)]
+COUPON = Action("coupon", high=0.5, assumed_effect=0.1, cost_per_contact=0.1, discount_per_return=1.0)
+
+
+def test_document_003_coupon_never_fires_on_its_grid_erratum_e31():
+    axes = np.meshgrid(np.arange(31), np.arange(31), np.arange(601), indexing="ij")
+    grid = np.stack(axes, axis=-1).reshape(-1, 3)
+    intercept, *coefficients = RETENTION_BETAS
+    p = logistic_probability(grid, intercept=intercept, coefficients=coefficients)
+    audit = audit_rule(p, DOCUMENT_RULE)
+    assert audit.n_customers == 577_561
+    branches = audit.branches.set_index("action")
+    assert branches.loc["coupon", "fires"] == 0
+    assert np.isnan(branches.loc["coupon", "mean_probability"])
+    assert round(100 * branches.loc["care", "share"], 2) == 99.98
+    assert audit.gaps[["low", "high"]].to_numpy().tolist() == [[0.5, 0.8]]
+    assert audit.gaps["customers"].item() + branches["fires"].sum() == 577_561
+    assert round(p.min(), 4) == 0.6225
+
+
+def test_document_003_rule_on_standardised_features_erratum_e31():
+    x = np.random.default_rng(0).standard_normal((2_000_000, 3))
+    intercept, *coefficients = RETENTION_BETAS
+    audit = audit_rule(expit(intercept + x @ np.array(coefficients)), DOCUMENT_RULE)
+    coupon, care = audit.branches["share"]
+    assert coupon == pytest.approx(0.0206, abs=0.0003)
+    assert care == pytest.approx(0.00015, abs=0.00004)
+
+
+def test_every_customer_falls_into_branches_gaps_and_overlaps_by_hand():
+    p = [0.0, 0.1, 0.3, 0.3, 0.6, 0.9, 1.0]
+    audit = audit_rule(p, [Action("mail", high=0.4), Action("call", low=0.3, high=0.5), Action("care", low=0.9)])
+    assert audit.branches["fires"].tolist() == [4, 2, 2]
+    assert audit.gaps[["low", "high", "customers"]].to_numpy().tolist() == [[0.5, 0.9, 1]]
+    assert audit.overlaps[["low", "high", "customers", "actions"]].to_numpy().tolist() == [[0.3, 0.4, 2, "mail + call"]]
+
+
+def test_a_rule_without_gaps_says_so_with_an_empty_table():
+    audit = audit_rule([0.2, 0.7], [Action("all")])
+    assert audit.gaps.empty
+    assert audit.overlaps.empty
+    assert list(audit.gaps.columns) == ["low", "high", "customers", "share"]
+
+
+def test_expected_profit_by_hand():
+    row = audit_rule([0.2, 0.4, 0.9], [COUPON], value_per_return=6.0).branches.iloc[0]
+    by_hand = (0.1 * 0.8 * 5 - 0.2 - 0.1) + (0.1 * 0.6 * 5 - 0.4 - 0.1)
+    assert row["expected_profit"] == pytest.approx(by_hand, abs=1e-12)
+    assert row["extra_returns"] == pytest.approx(0.1 * 1.4, abs=1e-12)
+    assert row["mean_probability"] == pytest.approx(0.3)
+
+
+@given(st.floats(0, 1), st.floats(0, 5), st.floats(0, 3), st.floats(0.1, 50))
+def test_break_even_is_where_profit_changes_sign(effect, cost, discount, value):
+    action = Action("x", assumed_effect=effect, cost_per_contact=cost, discount_per_return=discount)
+    edge = break_even_probability(action, value_per_return=value)
+    p = np.linspace(0, 1, 201)
+    profit = action.profit(p, value_per_return=value)
+    assert (profit[p < edge - 1e-9] > -1e-9).all()
+    assert (profit[p > edge + 1e-9] < 1e-9).all()
+
+
+def test_realised_profit_is_expected_profit_where_probabilities_are_true():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 5, 400_000)
+    outcome = rng.random(400_000) < p
+    acted = COUPON.fires(p)
+    realised = realised_profit(outcome, acted, COUPON, value_per_return=6.0)
+    expected = audit_rule(p, [COUPON], value_per_return=6.0).branches["expected_profit"].item()
+    assert realised.sum() == pytest.approx(expected, rel=0.02)
+    assert (realised[~acted] == 0).all()
+
+
+def test_best_threshold_finds_the_break_even_of_calibrated_probabilities():
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0, 1, 60_000)
+    outcome = rng.random(60_000) < p
+    found = best_threshold(p, outcome, COUPON, value_per_return=6.0, random_state=0, n_resamples=200)
+    truth = break_even_probability(COUPON, value_per_return=6.0)
+    assert found.low <= truth <= found.high
+    assert found.high - found.low < 0.1
+    assert found.threshold == pytest.approx(truth, abs=0.04)
+    treated = p < found.threshold
+    mean = realised_profit(outcome, treated, COUPON, value_per_return=6.0).mean()
+    assert found.profit_per_customer == pytest.approx(mean, abs=1e-12)
+    assert found.profit_low < mean < found.profit_high
+
+
+def test_best_threshold_against_trying_every_one():
+    rng = np.random.default_rng(2)
+    p, outcome = rng.uniform(0, 1, 60).round(1), rng.random(60) < 0.3
+    found = best_threshold(p, outcome, COUPON, value_per_return=6.0, random_state=0, n_resamples=10)
+    tried = [realised_profit(outcome, p < t, COUPON, value_per_return=6.0).mean() for t in np.linspace(0, 1.05, 2101)]
+    assert found.profit_per_customer == pytest.approx(max(tried), abs=1e-12)
+
+
+def test_acting_on_nobody_and_on_everybody_are_among_the_thresholds():
+    p = np.array([0.1, 0.2, 0.3])
+    dear = Action("dear", assumed_effect=0.1, cost_per_contact=100)
+    cheap = Action("cheap", assumed_effect=0.5)
+    options = {"value_per_return": 6.0, "random_state": 0, "n_resamples": 20}
+    nobody = best_threshold(p, [0, 0, 1], dear, **options)
+    assert (nobody.threshold, nobody.profit_per_customer) == (0.0, 0.0)
+    everybody = best_threshold(p, [0, 0, 0], cheap, **options)
+    assert (everybody.threshold, everybody.profit_per_customer) == (1.0, pytest.approx(3.0))
+    two = best_threshold(p, [0, 0, 1], cheap, **options)
+    assert (two.threshold, two.profit_per_customer) == (pytest.approx(0.25), pytest.approx(2.0))
+
+
+def test_rows_of_one_customer_widen_the_threshold_interval():
+    rng = np.random.default_rng(3)
+    p = np.repeat(rng.uniform(0, 1, 300), 20)
+    outcome = np.repeat(rng.random(300) < p[::20], 20)
+    customer = np.repeat(np.arange(300), 20)
+    options = {"value_per_return": 6.0, "random_state": 0, "n_resamples": 200}
+    rows = best_threshold(p, outcome, COUPON, **options)
+    whole = best_threshold(p, outcome, COUPON, groups=customer, **options)
+    assert whole.profit_high - whole.profit_low > 2 * (rows.profit_high - rows.profit_low)
+
+
+def test_sensitivity_rows_agree_with_the_audit():
+    p = np.random.default_rng(4).beta(1, 4, 500)
+    table = effect_sensitivity(p, COUPON, value_per_return=6.0, effects=[0.0, 0.02, 0.1, 0.3])
+    audit = audit_rule(p, [COUPON], value_per_return=6.0).branches["expected_profit"].item() / 500
+    assert table.loc[2, "rule"] == pytest.approx(audit, abs=1e-12)
+    assert (table["break_even"] >= table[["rule", "everyone"]].max(axis=1) - 1e-12).all()
+    assert (table["break_even"] >= 0).all()
+    assert table.loc[0, "share_treated"] == 0
+    assert table["break_even_probability"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: audit_rule([], [COUPON]), "non-empty"),
+        (lambda: audit_rule([0.5, np.nan], [COUPON]), "1 of 2 probabilities"),
+        (lambda: audit_rule([1.5], [COUPON]), "outside 0 to 1"),
+        (lambda: audit_rule([0.5], []), "at least one action"),
+        (lambda: audit_rule([0.5], [COUPON, COUPON]), "name of its own"),
+        (lambda: Action("x", low=0.5, high=0.5), "low < high"),
+        (lambda: Action("x", assumed_effect=5), "share between 0 and 1"),
+        (lambda: Action("x", cost_per_contact=-1), "zero or more"),
+        (lambda: realised_profit([1, 0], [True], COUPON, value_per_return=1), "equally long"),
+        (lambda: best_threshold([0.5], [1, 0], COUPON, value_per_return=1, random_state=0), "equally long"),
+        (
+            lambda: best_threshold([0.5, 0.6], [1, 0], COUPON, value_per_return=1, groups=["a"], random_state=0),
+            "match one to one",
+        ),
+    ],
+)
+def test_wrong_input_is_refused_with_a_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
