@@ -14,7 +14,7 @@ _SAMPLE = 500
 
 
 def remedy(rejected: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """The option most likely to save rejected lines, in words; general advice where their values suggest none.
+    """The option most likely to save rejected lines, in words; "" where their values suggest none.
 
     ``names`` says which of the rejected table's columns is which of ours, as :func:`clvlib.transactions.names.named`.
 
@@ -32,8 +32,7 @@ def remedy(rejected: pd.DataFrame, names: Mapping[str, str]) -> str:
         hints.append("see whether the separator is right, and whether a text holds it without quotation marks")
     if reasons.str.contains("future", regex=False).any():
         hints.append("see whether as_of, date_format and timezone are right")
-    hints = [hint for hint in dict.fromkeys(hints) if hint]
-    return "; ".join(hints) or "mend the columns that the reasons name, or map others"
+    return "; ".join(dict.fromkeys(hints))
 
 
 def _date(values: pd.Series) -> str:

@@ -44,11 +44,12 @@ class Ledger:
         """The reconciliation in words: one line an outcome, with the first rejected rows of each reason.
 
         >>> from clvlib.transactions import read_transactions
-        >>> log = pd.DataFrame({"customer_id": ["7", "7"], "timestamp": ["2011-12-09"] * 2, "amount": ["3.50", "?"]})
+        >>> log = pd.DataFrame({"customer_id": list("787"), "timestamp": ["2011-12-09"] * 3, "amount": ["3.50", "6", "?"]})
         >>> print(read_transactions(log, currency="GBP").report())
-        read: 2 lines, 3.50 GBP
-        kept: 1 line, 3.50 GBP
-        rejected: 1 line, 0.00 GBP: amount is not a number (money unknown, counted as 0); row 3
+        read: 3 lines, 9.50 GBP
+        kept: 2 lines, 9.50 GBP
+        rejected: 1 line, 0.00 GBP: amount is not a number (money unknown, counted as 0); row 4
+        note: for the rejected lines: put a number where '?' stands (1, 0.00 GBP)
         """
         told = []
         for entry in self.reconciliation.itertuples():

@@ -45,7 +45,7 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
             raise LogError(
                 source.name,
                 f"two columns are to be {ours!r}: {result[ours]!r} and {theirs!r}",
-                remedy=f"keep one; columns={{{_less_sure(columns, result[ours], theirs)!r}: None}} leaves the other out",
+                remedy=f"leave one out, for example with columns={{{_less_sure(columns, result[ours], theirs)!r}: None}}",
             )
         if theirs in getattr(source, "repeated", ()):
             raise LogError(

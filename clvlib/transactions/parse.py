@@ -75,20 +75,20 @@ def identifiers(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarra
 
 def numbers(
     column: pa.Array | pa.ChunkedArray, *, decimal: str = ".", thousands: str = ""
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers as float64, a mask of missing ones and a mask of text that is no number (both are NaN in the first).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers as float64 (NaN: missing or unreadable), and a mask of text that is no number.
 
     Infinite and NaN *as written* come through as they are: whether they may stay is a rule, not a question of
     reading. With ``decimal=","`` a point is an error unless ``thousands="."`` says what it means.
 
     >>> numbers(pa.array(["12,50", "1.234,56", "7"]), decimal=",", thousands=".")[0].tolist()
     [12.5, 1234.56, 7.0]
-    >>> numbers(pa.array(["12.5", "", "twelve"]))[2].tolist()
+    >>> numbers(pa.array(["12.5", "", "twelve"]))[1].tolist()
     [False, False, True]
     """
     if not _is_text(column.type) and not pa.types.is_null(column.type):
         values = _numpy(column)
-        return values, np.isnan(values), np.zeros(len(values), bool)
+        return values, np.zeros(len(values), bool)
     values = text(column)
     values = pc.if_else(
         pc.is_in(pc.utf8_lower(values), pc.filter(_NOTHING, pc.not_equal(_NOTHING, "nan"))),
@@ -101,7 +101,6 @@ def numbers(
         values = pc.if_else(pc.match_substring_regex(values, grouped), ungrouped, values)
     if decimal != ".":
         values = pc.replace_substring(pc.replace_substring(values, ".", "?"), decimal, ".")
-    missing = _mask(pc.is_null(values))
     try:
         parsed, unreadable = pc.cast(values, pa.float64()), np.zeros(len(values), bool)
     except pa.ArrowInvalid:
@@ -109,7 +108,7 @@ def numbers(
         readable = pc.match_substring_regex(values, _NUMBER)
         parsed = pc.cast(pc.if_else(readable, values, pa.scalar(None, pa.large_string())), pa.float64())
         unreadable = _mask(pc.invert(readable))
-    return _numpy(parsed), missing, unreadable
+    return _numpy(parsed), unreadable
 
 
 def times(

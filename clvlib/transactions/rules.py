@@ -10,13 +10,14 @@ import pandas as pd
 
 from clvlib.columns import COLUMNS, REQUIRED
 
-__all__ = ["LARGEST_AMOUNT", "NUMBERS", "Rule", "contract", "rules"]
+__all__ = ["LARGEST_AMOUNT", "NUMBERS", "UNKNOWN", "Rule", "contract", "rules"]
 
 #: A line above this is a mistake in any currency, and beyond it a float no longer holds cents safely.
 LARGEST_AMOUNT = 1e12
 #: The numeric columns a log may have besides ``amount``.
 NUMBERS = ("quantity", "unit_price", "discount", "unit_cost")
-_UNKNOWN = " (money unknown, counted as 0)"
+#: Said in every reason that makes a line's money unreadable.
+UNKNOWN = " (money unknown, counted as 0)"
 
 
 class Rule(NamedTuple):
@@ -37,11 +38,11 @@ def rules(as_of: pd.Timestamp, columns: list[str]) -> list[Rule]:
     every = [
         Rule("timestamp", "timestamp is missing", np.isnat),
         Rule("timestamp", "timestamp is in the future (after as_of)", lambda t: t > latest),
-        Rule("amount", "amount is missing or NaN" + _UNKNOWN, np.isnan),
-        Rule("amount", "amount is infinite" + _UNKNOWN, np.isinf),
+        Rule("amount", "amount is missing or NaN" + UNKNOWN, np.isnan),
+        Rule("amount", "amount is infinite" + UNKNOWN, np.isinf),
         Rule(
             "amount",
-            f"amount is beyond ±{LARGEST_AMOUNT:.0e}" + _UNKNOWN,
+            f"amount is beyond ±{LARGEST_AMOUNT:.0e}" + UNKNOWN,
             lambda a: np.isfinite(a) & (np.abs(a) > LARGEST_AMOUNT),
         ),
         *(Rule(name, f"{name} is infinite", np.isinf) for name in NUMBERS),

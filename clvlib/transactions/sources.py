@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from clvlib.transactions.errors import LogError, some
+from clvlib.transactions.rules import UNKNOWN
 
 __all__ = ["CsvSource", "ExcelSource", "FrameSource", "ParquetSource", "open_source"]
 
@@ -228,6 +229,17 @@ class CsvSource(FrameSource):
         order = np.argsort(where, kind="stable")
         total = np.concatenate([[0], np.cumsum(np.array([n for _, n in self._breaks], np.int64)[order])])
         return total[np.searchsorted(where[order], positions, side="left")]
+
+    def ragged_table(self) -> pd.DataFrame:
+        """Ragged rows as rows: what fits stands under its column, a surplus stays with the last one."""
+        records, wide = [], len(self.columns)
+        for row, count, line in self.ragged:
+            fields = next(csv.reader([line], delimiter=self.separator), [])
+            head, rest = fields[: wide - 1], fields[wide - 1 :]
+            cells = [*head, self.separator.join(rest)] if rest else [*head, *[None] * (wide - len(head))]
+            records.append([row, f"{count} fields instead of {wide}" + UNKNOWN, *cells])
+        table = pd.DataFrame(records)
+        return table.astype(dict.fromkeys(table.columns[1:], "str"))
 
     def count(self) -> int:
         with pa.input_stream(self.path) as stream:
