@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from markupsafe import Markup, escape
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 
 from clvlib.reporting.mathml import to_mathml
 from clvlib.reporting.sanitise import TOKEN_MARK, clean_html
@@ -30,7 +30,7 @@ def anchor(heading: str) -> str:
     >>> anchor("Who returns, and when?")
     'Who-returns-and-when'
     """
-    return re.sub(r"[^\w.-]", "", re.sub(r"\s+", "-", unquote(heading).strip())) or "section"
+    return re.sub(r"[^\w.-]", "", re.sub(r"\s+", "-", unquote(heading).strip())).strip("-") or "section"
 
 
 def render_markdown(
@@ -96,7 +96,11 @@ class _Renderer(IPythonRenderer):
         return f"<div>{self._keep(frame)}</div>\n"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        return super().image(self._without_tokens(text), url, title)
+        text = self._without_tokens(text)
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook:  # an attachment that is not there
+            return text
 
     def heading(self, text: str, level: int, **attrs: object) -> str:
         plain = Markup(clean_html(self._without_tokens(text))).striptags()
