@@ -95,7 +95,8 @@ def _load_saved(folder: Path) -> Dataset:
     ledger = Ledger.load(folder)
     paper = folder / "source.json"
     said = json.loads(paper.read_text(encoding="utf-8")) if paper.is_file() else {}
-    return Dataset(Source(**({"name": folder.name, "title": folder.name, "kind": "own"} | said)), ledger)
+    papers = {"name": folder.name, "title": folder.name, "kind": "own", "sha256": sha256_of(folder / "lines.parquet")}
+    return Dataset(Source(**(papers | said)), ledger)
 
 
 def _unknown(name: str) -> LogError:

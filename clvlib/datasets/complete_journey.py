@@ -139,6 +139,6 @@ def _products() -> pd.DataFrame:
     text = products["category"].fillna("")
     for column in ("product_type", "package_size", "brand"):
         text = text.str.cat(products[column].fillna(""), sep=" ")
-    products.insert(1, "item_text", text.str.split().str.join(" "))
+    products.insert(1, "item_text", text.str.replace(r"\s+", " ", regex=True).str.strip())
     first = ["item_id", "item_text", "category"]
     return products[first + [name for name in products if name not in first]]

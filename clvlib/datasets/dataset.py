@@ -141,28 +141,33 @@ class Dataset:
                 "the log has no column item_id, so there are no products",
                 remedy="map the shop's article number to item_id",
             )
+        columns = ["item_id", "item_text", "category"]
         ledger = self.ledger
-        names = ["item_id", "item_text", "category"]
-        parts = [part.reindex(columns=names) for part in (ledger.lines, ledger.guests, ledger.returns) if len(part)]
-        log = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
-        log = log[log["item_id"].notna()]
-        if "products" in self.tables:
-            known = self.tables["products"].reindex(columns=names)
-            log = log[~log["item_id"].isin(known["item_id"])]
-        items = pd.DataFrame({"item_id": pd.unique(log["item_id"])}, dtype="str")
-        for column in ("item_text", "category"):
-            items[column] = items["item_id"].map(_most_frequent(log["item_id"], log[column])).astype("str")
-        if "products" in self.tables:
+        known = self.tables["products"].reindex(columns=columns) if "products" in self.tables else None
+        logs = [part.reindex(columns=part.columns.intersection(columns)) for part in _parts(ledger)]
+        log = pd.concat(logs, ignore_index=True)
+        ids = pd.Series(log["item_id"].dropna().unique(), dtype="str")
+        if known is not None:
+            ids = ids[~ids.isin(known["item_id"])]
+            log = log[log["item_id"].isin(ids)] if len(log.columns) > 1 else log
+        items = pd.DataFrame({"item_id": ids}).reset_index(drop=True)
+        for column in columns[1:]:
+            found = items["item_id"].map(_most_frequent(log, column)) if column in log else None
+            items[column] = pd.Series(found, index=items.index, dtype="str")
+        if known is not None:
             items = pd.concat([known, items], ignore_index=True)
         return items.fillna({"item_text": "", "category": "unknown"})
 
 
-def _most_frequent(item: pd.Series, text: pd.Series) -> pd.Series:
-    """The text each item carries most often, indexed by item; the first seen of equally frequent ones."""
-    counted = pd.DataFrame({"item": item, "text": text}).dropna()
-    counted = counted.groupby(["item", "text"], sort=False).size().rename("n").reset_index()
-    counted = counted.sort_values("n", ascending=False, kind="stable").drop_duplicates("item")
-    return counted.set_index("item")["text"]
+def _parts(ledger: Ledger) -> list[pd.DataFrame]:
+    return [part for part in (ledger.lines, ledger.guests, ledger.returns) if len(part)]
+
+
+def _most_frequent(log: pd.DataFrame, column: str) -> pd.Series:
+    """The value each item carries most often, indexed by item; the first seen of equally frequent ones."""
+    counted = log.groupby(["item_id", column], sort=False).size().rename("n").reset_index()
+    counted = counted.sort_values("n", ascending=False, kind="stable").drop_duplicates("item_id")
+    return counted.set_index("item_id")[column]
 
 
 def sha256_of(path: str | Path) -> str:

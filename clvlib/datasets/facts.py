@@ -2,9 +2,9 @@
 
 Where the manifest's facts are from: those of CDNOW and The Complete Journey are of the installed files, whose hash is
 among them. Of Online Retail II the copy that lacks the last line was measured; the version "UCI archive" is derived
-from it, since UCI could not be reached from where this was written: many public repositories report 1,044,848 lines after
-the overlap, 53,628 invoices, 5,942 customers and GBP 19,287,250.57 over both sheets, which is one line and GBP 18.00
-more than the copy has. The first download anybody makes will therefore test the manifest as much as the archive.
+from it, since UCI could not be reached from where this was written: many public repositories report 1,044,848 lines
+after the overlap, 53,628 invoices, 5,942 customers and GBP 19,287,250.57 over both sheets, which is one line and
+GBP 18.00 more than the copy has. The first download anybody makes will test the manifest as much as the archive.
 """
 
 import hashlib

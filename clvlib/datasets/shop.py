@@ -92,7 +92,8 @@ def make_shop(
         products         item_id, item_text, category, list_price, unit_cost
         customers        customer_id, acquired, channel, acquisition_cost, referrer_id (who brought a
                          customer of the channel "referral"; else missing)
-        channels         channel, share, mean_cost, dropout_factor (the last is truth)
+        channels         channel, share, mean_cost; and as truth dropout_factor and the shares of customers
+                         whom a contact brings to buy more (persuadable) or less (put_off)
         campaigns        campaign_id, starts, window_days, treated_share, cost_per_contact
         contacts         campaign_id, customer_id, treated: everybody who was drawn, by chance, for or against
         events           customer_id, session_id, timestamp, event (view, cart, purchase), item_id, order_id:
