@@ -42,16 +42,17 @@ def figure(value: object, unit: str, low: float | None = None, high: float | Non
     scale, sign = (100, " %") if share else (1, "")
     if share:
         unit = unit[share.end() :]
-        digits = 1
+        percent = abs(100 * value)
+        digits = 1 if percent >= 1 or percent == 0 else _digits(percent)
     elif not isinstance(value, float) or not math.isfinite(value):
         digits = None
-    elif value.is_integer() and not re.match(r"[A-Z]{3}\b", unit or ""):
+    elif value.is_integer() and low is None and high is None and not re.match(r"[A-Z]{3}\b", unit or ""):
         digits = 0
     else:
         digits = _digits(value)
 
     def scaled(x: object) -> str:
-        return number(x * scale if _is_number(x) and share else x, digits=digits)
+        return number(float(x) * scale if share else x, digits=digits)
 
     interval = ""
     if _is_number(low) and _is_number(high):
@@ -124,9 +125,9 @@ def chapter_title(stem: str) -> str:
     >>> chapter_title("31_discounted_clv")
     'Discounted CLV'
     """
-    words = stem.partition("_")[2].split("_") or [stem]
-    words = [_ABBREVIATIONS.get(word, word) for word in words]
-    return (words[0][:1].upper() + words[0][1:] + " " + " ".join(words[1:])).strip() or stem
+    words = (stem.partition("_")[2] or stem).split("_")
+    title = " ".join(_ABBREVIATIONS.get(word, word) for word in words)
+    return title[:1].upper() + title[1:]
 
 
 def _is_number(value: object) -> bool:
