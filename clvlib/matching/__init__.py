@@ -5,8 +5,17 @@ without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.li
 """
 
 from clvlib.matching.content import ContentMatcher
+from clvlib.matching.embedding import DotProductEmbedding
 from clvlib.matching.interactions import interactions_table
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.popularity import BuyAgain, Popularity
 
-__all__ = ["BuyAgain", "ContentMatcher", "ItemKNN", "Popularity", "UserKNN", "interactions_table"]
+__all__ = [
+    "BuyAgain",
+    "ContentMatcher",
+    "DotProductEmbedding",
+    "ItemKNN",
+    "Popularity",
+    "UserKNN",
+    "interactions_table",
+]
