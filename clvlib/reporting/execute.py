@@ -8,7 +8,6 @@ is completed and has an execution count.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import shutil
@@ -30,7 +29,7 @@ from nbformat import NotebookNode
 from clvlib.reporting.forkserver import ForkServer, ForkserverError
 from clvlib.reporting.hand_over import ENVIRONMENT
 
-__all__ = ["KERNEL_ENVIRONMENT", "Execution", "Kernels", "Stopped", "execute", "is_disk_full"]
+__all__ = ["KERNEL_ENVIRONMENT", "Execution", "Kernels", "Stopped", "execute"]
 
 #: What a kernel needs to compute the same anywhere: one thread, one locale, one time zone, a quiet TensorFlow.
 KERNEL_ENVIRONMENT = {
@@ -342,8 +341,3 @@ def _about_death(notebook: NotebookNode, exit_code: int | None) -> dict[str, Any
     elif exit_code is not None:
         how = f"ended with exit code {exit_code}"
     return {"kind": "died", "message": f"The Python process of this chapter {how} during cell {cell}.", "cell": cell}
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether a write failed for want of space, quota or permitted size."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

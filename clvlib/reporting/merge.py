@@ -1,0 +1,117 @@
+"""One table a data set of what the chapters know of each customer, ready for a CRM and safe in a spreadsheet."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["inert", "merge_customers", "write_csv"]
+
+#: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+
+
+def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
+    """Write ``customers/<dataset>.parquet`` and ``.csv`` from the chapters' customer tables; returns the paths.
+
+    Tables are joined on ``customer_id``, outer: a customer one chapter has nothing to say on has a gap there. A
+    column of one name and different content in two chapters becomes one column a chapter, ``clv_31`` and ``clv_33``;
+    so do ``as_of`` and ``horizon_days`` where chapters differ. What an earlier run left of a data set that is no
+    longer part of the run is removed.
+    """
+    folder = out / "customers"
+    written: list[Path] = []
+    for dataset, parts in _tables(out, run).items():
+        table = _joined(parts)
+        table["currency"] = parts[0]["currency"]
+        table["run_id"] = run["run_id"]
+        folder.mkdir(exist_ok=True)
+        stem = re.sub(r"[^\w.-]", "_", dataset) or "customers"
+        for path in (folder / f"{stem}.parquet", folder / f"{stem}.csv"):
+            part = path.with_suffix(f".part{path.suffix}")
+            if path.suffix == ".csv":
+                write_csv(table, part)
+            else:
+                table.to_parquet(part, index=False)
+            os.replace(part, path)
+            written.append(path)
+    for stale in set(folder.glob("*")) - set(written):
+        stale.unlink()
+    return written
+
+
+def inert(text: str) -> str:
+    """A text that a spreadsheet shows instead of computing it.
+
+    >>> inert('=HYPERLINK("http://example.org")'), inert("Smith & Co")
+    ('\\'=HYPERLINK("http://example.org")', 'Smith & Co')
+    """
+    return f"'{text}" if re.match(_FORMULA, text) else text
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """UTF-8 with a mark for Excel; text cells and headings that start like a formula get an apostrophe in front."""
+    safe = table.rename(columns=lambda name: inert(str(name)))
+    for position, dtype in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_datetime64_any_dtype(dtype):
+            text = table.iloc[:, position]
+            safe.isetitem(position, text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell))
+    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def _tables(out: Path, run: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Each data set's tables with what holds for all their rows, in the order of the chapters."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for record in run["chapters"]:
+        if record["status"] != "ok" or not record["handover"]:
+            continue
+        path = out / record["handover"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not document["customers"]:
+            continue
+        tables.setdefault(document["data"]["name"], []).append(
+            {
+                "number": record["number"].replace(".", ""),
+                "currency": document["data"]["currency"],
+                "as_of": document["as_of"],
+                "horizon_days": document["horizon_days"],
+                "table": pd.read_parquet(path.parent / document["customers"]).set_index("customer_id"),
+            }
+        )
+    return tables
+
+
+def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
+    tables = [part["table"] for part in parts]
+    names = dict.fromkeys(name for table in tables for name in table.columns)
+    apart = [name for name in names if not _agree([table[name] for table in tables if name in table])]
+    renamed = [
+        table.rename(columns={name: f"{name}_{part['number']}" for name in apart})
+        for table, part in zip(tables, parts, strict=True)
+    ]
+    joined = reduce(lambda left, right: left.combine_first(right), renamed)
+    joined = joined[list(dict.fromkeys(name for table in renamed for name in table.columns))]
+    for fact in ("as_of", "horizon_days"):
+        # Not every table looks ahead; one that does not leaves the horizon to those that do.
+        told = {part["number"]: part[fact] for part in parts if part[fact] is not None}
+        if len(set(told.values())) <= 1:
+            joined[fact] = next(iter(told.values()), None)
+        else:
+            joined = joined.assign(**{f"{fact}_{number}": value for number, value in told.items()})
+    return joined.rename_axis("customer_id").sort_index().reset_index()
+
+
+def _agree(series: list[pd.Series]) -> bool:
+    """Whether all say the same of the customers they share."""
+    first = series[0]
+    for other in series[1:]:
+        shared = first.index.intersection(other.index)
+        if not first.loc[shared].equals(other.loc[shared]):
+            return False
+    return True

