@@ -14,6 +14,9 @@ from clvlib.reporting.sanitise import TOKEN_MARK, clean_html
 
 __all__ = ["Heading", "anchor", "render_markdown"]
 
+# A formula in a line cannot be broken; one with more signs than this scrolls by itself.
+_FITS_A_PHONE = 25
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -74,7 +77,11 @@ class _Renderer(IPythonRenderer):
         return self._token.sub("", text)
 
     def inline_math(self, body: str) -> str:
-        return self._keep(to_mathml(body))
+        formula = to_mathml(body)
+        if len(formula.striptags()) > _FITS_A_PHONE:
+            frame = Markup('<span class="formula scroll" tabindex="0" role="group" aria-label="Formula">{}</span>')
+            formula = frame.format(formula)
+        return self._keep(formula)
 
     def block_math(self, body: str) -> str:
         frame = Markup('<span class="formula-block scroll" tabindex="0" role="group" aria-label="Formula">{}</span>')
