@@ -41,16 +41,18 @@ class Similarity:
 
     def block(self, rows: np.ndarray) -> np.ndarray:
         """Similarities of ``rows`` to all rows, shape (len(rows), all rows); a row's similarity to itself is -inf."""
-        shared = (self.seen[rows] @ self.seen_transposed).toarray()
-        if self.jaccard:
-            denominator = self.norm2[rows, None] + self.norm2[None, :] - shared
-        elif self.co_rated:
+        shared = (self.seen[rows] @ self.seen_transposed).tocsr()
+        if self.co_rated:
+            result = shared.toarray()
             left = (self.square[rows] @ self.known_transposed).toarray()
             right = (self.known[rows] @ self.square_transposed).toarray()
-            denominator = np.sqrt(left * right)
+            np.divide(result, np.sqrt(left * right), out=result, where=(left > 0) & (right > 0))
         else:
-            denominator = np.sqrt(self.norm2[rows, None] * self.norm2[None, :])
-        result = np.divide(shared, denominator, out=np.zeros_like(shared), where=denominator > 0)
+            # Only where columns are shared is there anything to divide.
+            of, to = np.repeat(self.norm2[rows], np.diff(shared.indptr)), self.norm2[shared.indices]
+            denominator = of + to - shared.data if self.jaccard else np.sqrt(of * to)
+            np.divide(shared.data, denominator, out=shared.data, where=denominator > 0)
+            result = shared.toarray()
         result[np.arange(len(rows)), rows] = -np.inf
         return result
 
