@@ -5,6 +5,7 @@ import os
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
@@ -161,26 +162,33 @@ def convert(archive: str | Path) -> pd.DataFrame:
     LogError
         If there is no workbook, a sheet has other columns, or the sheets overlap in lines that differ.
     """
-    import openpyxl
-
     archive = Path(archive)
     if archive.suffix.lower() == ".xlsx":
-        book = openpyxl.load_workbook(archive, read_only=True)
+        sheets = _sheets(archive, archive)
     else:
         try:
-            inside = zipfile.ZipFile(archive)
+            with zipfile.ZipFile(archive) as packed:
+                names = [name for name in packed.namelist() if name.lower().endswith(".xlsx")]
+                if len(names) != 1:
+                    raise _refused(archive, f"it holds {len(names)} workbooks (.xlsx), not one")
+                with packed.open(names[0]) as workbook:
+                    sheets = _sheets(workbook, archive)
         except zipfile.BadZipFile:
             raise _refused(archive, "it is no zip archive") from None
-        names = [name for name in inside.namelist() if name.lower().endswith(".xlsx")]
-        if len(names) != 1:
-            raise _refused(archive, f"it holds {len(names)} workbooks (.xlsx), not one")
-        book = openpyxl.load_workbook(inside.open(names[0]), read_only=True)
-    sheets = [_sheet(sheet, archive) for sheet in book.worksheets]
-    book.close()
     frame = sheets[0]
     for sheet in sheets[1:]:
         frame = _append(frame, sheet, archive)
     return frame
+
+
+def _sheets(workbook: str | Path | IO[bytes], archive: Path) -> list[pd.DataFrame]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(workbook, read_only=True)
+    try:
+        return [_sheet(sheet, archive) for sheet in book.worksheets]
+    finally:
+        book.close()
 
 
 def _sheet(sheet, archive: Path) -> pd.DataFrame:
@@ -188,8 +196,9 @@ def _sheet(sheet, archive: Path) -> pd.DataFrame:
     header = list(next(rows, ()))
     if header != list(_COLUMNS):
         raise _refused(archive, f"its sheet {sheet.title!r} has the columns {header}, not {list(_COLUMNS)}")
-    columns = zip(*(row for row in rows if any(cell is not None for cell in row)), strict=True)
-    frame = pd.DataFrame(dict(zip(_COLUMNS.values(), columns, strict=True)))
+    cells = list(zip(*(row for row in rows if any(cell is not None for cell in row)), strict=True))
+    # dtype object: pandas would make floats of the customers and NaN, which is text too, of those without one
+    frame = pd.DataFrame(dict(zip(_COLUMNS.values(), cells or [()] * len(_COLUMNS), strict=True)), dtype=object)
     for name in ("invoice", "stock_code", "description", "customer_id", "country"):
         frame[name] = pd.array([_text(cell) for cell in frame[name]], dtype="str")
     frame["invoice_date"] = pd.to_datetime(frame["invoice_date"]).astype("datetime64[us]")
