@@ -8,6 +8,7 @@ is completed and has an execution count.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -29,7 +30,7 @@ from nbformat import NotebookNode
 from clvlib.reporting.forkserver import ForkServer, ForkserverError
 from clvlib.reporting.hand_over import ENVIRONMENT
 
-__all__ = ["KERNEL_ENVIRONMENT", "Execution", "Kernels", "Stopped", "execute"]
+__all__ = ["DISK_FULL", "KERNEL_ENVIRONMENT", "Execution", "Kernels", "Stopped", "execute"]
 
 #: What a kernel needs to compute the same anywhere: one thread, one locale, one time zone, a quiet TensorFlow.
 KERNEL_ENVIRONMENT = {
@@ -42,7 +43,12 @@ KERNEL_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
+    # What ipykernel sets where it is unset, which in the fork server has to be before matplotlib is imported.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
+
+#: Numbers of the errors for no space, no quota left, and a file larger than this process may write.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 #: A Unix socket's path must fit into 108 bytes; jupyter_client appends "-ipc-1" to the connection file's stem.
 _LONGEST_SOCKET = 90
@@ -62,6 +68,7 @@ class Execution:
     seconds: float = 0.0
     peak_mb: float | None = None
     forked: bool = False
+    why_not_forked: str | None = None
     cells: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -79,8 +86,6 @@ class Kernels:
     def __init__(self, *, fork: bool = True) -> None:
         self.environment = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
         self.environment |= KERNEL_ENVIRONMENT
-        # The plots of an ordinary kernel get this from ipykernel before matplotlib is imported.
-        self.environment.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         self.folder = Path(tempfile.mkdtemp(prefix="clv-"))
         self.stopped = threading.Event()
         self.server: ForkServer | None = None
@@ -145,7 +150,7 @@ class _Manager(AsyncKernelManager):
         if self.kernels.stopped.is_set():
             raise Stopped
         await super().start_kernel(**options)
-        self.execution.forked = self.provisioner.forked
+        self.execution.forked, self.execution.why_not_forked = self.provisioner.forked, self.provisioner.reason
         if self.kernels.stopped.is_set():  # since the first look, and perhaps before there was a process to kill
             self.kill_group()
 
@@ -308,6 +313,8 @@ def _raised(notebook: NotebookNode) -> dict[str, Any] | None:
             if "raises-exception" in cell.metadata.get("tags", []):
                 continue
             said = f"{output.ename}: {output.evalue}" if output.evalue else output.ename
+            if output.ename == "OSError" and any(f"[Errno {number}]" in said for number in DISK_FULL):
+                said += " (the disk is full)"
             return {"kind": "error", "message": f"Cell {number} raised {said}", "cell": number}
     return None
 

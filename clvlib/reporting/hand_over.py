@@ -162,7 +162,7 @@ def _number(value: Any) -> float | int | bool | None:
     """A plain Python number of a Python, numpy or pandas one; None for what is not finite or not there."""
     if hasattr(value, "item"):
         value = value.item()
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if not isinstance(value, numbers.Number):
         raise ValueError(f"expected a number or a text, got {type(value).__name__}: {value!r}")

@@ -19,10 +19,12 @@ from clvlib.datasets import AVAILABLE, Dataset, Source, fetch, load, status_tabl
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.scenario import Scenario
 
-__all__ = ["Task", "fetch_missing", "make_plan", "own_data", "versions"]
+__all__ = ["Task", "fetch_missing", "leave_out", "make_plan", "own_data", "versions"]
 
 #: What is assumed of a chapter that has never run: a model with TensorFlow.
 _UNKNOWN_MB = 1000.0
+#: What is taken over from an earlier run.
+_KEPT = ("status", "reason", "notebook", "handover", "seconds", "overhead_seconds", "peak_mb")
 #: Distributions whose version a result may hang on.
 _DISTRIBUTIONS = (
     "numpy",
@@ -44,13 +46,19 @@ _DISTRIBUTIONS = (
 
 @dataclass
 class Task:
-    """One chapter of a run. ``record`` is its entry in run.json; to be run if its status is ``pending``."""
+    """One chapter of a run. ``record`` is its entry in run.json; ``own_log`` says that it is on the analyst's log."""
 
     chapter: Chapter
     given: dict[str, Any]
+    own_log: bool
     record: dict[str, Any]
     expected_seconds: float
     expected_mb: float
+
+    @property
+    def to_run(self) -> bool:
+        """Neither done nor left out."""
+        return self.record["status"] == "pending" and self.record["reason"] is None
 
 
 def make_plan(
@@ -87,20 +95,15 @@ def make_plan(
         asked = only is None or chapter in only
         old = before.get(chapter.stem, {})
         record = _pending(chapter, parameters, fingerprint)
-        missing = _missing_columns(chapter, dataset, own_data(scenario).columns if own else None)
-        if missing:
-            said = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
-            name = scenario.log.name if own else dataset
-            record |= {"status": "not_applicable", "reason": f"the log {name} has no column {said}"}
-        elif not (force and asked) and _is_current(old, fingerprint, out):
-            record |= {key: old[key] for key in ("notebook", "handover", "seconds", "overhead_seconds", "peak_mb")}
-            record |= {"status": "ok", "reused": True}
+        if not (force and asked) and _is_current(old, fingerprint, out):
+            record |= {key: old[key] for key in _KEPT} | {"reused": old["status"] == "ok"}
         elif not asked:
             record["reason"] = "not asked for in this run (--only)"
         tasks.append(
             Task(
                 chapter=chapter,
                 given={name: parameters[name] for name in parameters if name in given},
+                own_log=own,
                 record=record,
                 # A chapter nobody has timed could be the longest.
                 expected_seconds=old.get("seconds") or float("inf"),
@@ -108,6 +111,21 @@ def make_plan(
             )
         )
     return tasks
+
+
+def leave_out(tasks: list[Task], scenario: Scenario) -> None:
+    """Mark those tasks as not applicable whose log lacks a column the chapter needs."""
+    for task in tasks:
+        wanted = [column for column in task.chapter.needs if column not in REQUIRED]
+        if not task.to_run or not wanted:
+            continue
+        dataset = task.record["parameters"]["dataset"]
+        columns = own_data(scenario).columns if task.own_log else _columns_of(dataset)
+        missing = [column for column in wanted if column not in columns]
+        if missing:
+            said = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
+            name = scenario.log.name if task.own_log else dataset
+            task.record |= {"status": "not_applicable", "reason": f"the log {name} has no column {said}"}
 
 
 def fetch_missing(scenario: Scenario) -> list[str]:
@@ -160,18 +178,10 @@ def _pending(chapter: Chapter, parameters: dict[str, Any], fingerprint: str) -> 
 
 
 def _is_current(old: dict[str, Any], fingerprint: str, out: Path) -> bool:
-    if old.get("status") != "ok" or old.get("fingerprint") != fingerprint:
+    if old.get("status") not in ("ok", "not_applicable") or old.get("fingerprint") != fingerprint:
         return False
-    files = [old.get("notebook"), old.get("handover")]
-    return files[0] is not None and all((out / file).is_file() for file in files if file is not None)
-
-
-def _missing_columns(chapter: Chapter, dataset: str | None, columns: frozenset[str] | None) -> list[str]:
-    wanted = [column for column in chapter.needs if column not in REQUIRED]
-    if dataset is None or not wanted:
-        return []
-    there = _columns_of(dataset) if columns is None else columns
-    return [column for column in wanted if column not in there]
+    files = [old.get(key) for key in ("notebook", "handover")]
+    return all((out / file).is_file() for file in files if file is not None)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -20,10 +19,10 @@ from typing import Any
 import nbformat
 import psutil
 
-from clvlib.reporting.execute import Execution, Kernels, execute
+from clvlib.reporting.execute import DISK_FULL, Execution, Kernels, execute
 from clvlib.reporting.merge import merge_customers, write_csv
 from clvlib.reporting.parameters import Chapter
-from clvlib.reporting.plan import Task, fetch_missing, make_plan, own_data, versions
+from clvlib.reporting.plan import Task, fetch_missing, leave_out, make_plan, own_data, versions
 from clvlib.reporting.scenario import Scenario
 from clvlib.reporting.yaml12 import write_yaml
 
@@ -31,7 +30,6 @@ __all__ = ["OutputError", "prepare_output", "report", "save_rejected"]
 
 #: The share of free memory that chapters may use together.
 _MEMORY_SHARE = 0.8
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class OutputError(RuntimeError):
@@ -115,37 +113,38 @@ class _Run:
         self.timeout = timeout
         self.tell = tell
         self.cells: list[tuple[float, float]] = []
-        self.forked = 0
+        self.kernels: dict[str, Any] = {"forked": 0, "ordinary": 0, "why_ordinary": None}
         self.started = datetime.now(UTC)
 
     def go(self, only: list[Chapter] | None, jobs: int, force: bool) -> dict[str, Any]:
-        with _terminable(), Kernels(fork=self.fork) as kernels:  # its imports go on while the plan is made
-            fetch_missing(self.scenario)
-            self.run = self._begin()
-            self.tasks = make_plan(
-                self.scenario,
-                self.out,
-                ledger=self._save_ledger(),
-                previous=_previous(self.out),
-                only=only,
-                force=force,
-            )
-            self.run["chapters"] = [task.record for task in self.tasks]
-            self._write_parameters()
-            todo = [task for task in self.tasks if task.record["status"] == "pending" and not task.record["reason"]]
-            for task in self.tasks:
-                self.tell("plan", task.record | {"to_run": task in todo})
+        fetch_missing(self.scenario)
+        self.run = self._begin()
+        previous = _previous(self.out)
+        ledger = self._save_ledger()
+        self.tasks = make_plan(self.scenario, self.out, ledger=ledger, previous=previous, only=only, force=force)
+        self.run["chapters"] = [task.record for task in self.tasks]
+        self._write_parameters()
+        if not any(task.to_run for task in self.tasks):
+            self._tell_plan()
+            return self._conclude()
+        with _terminable(), Kernels(fork=self.fork) as kernels:
+            leave_out(self.tasks, self.scenario)  # may have to load the data, while the fork server imports
+            self._tell_plan()
             try:
-                self._execute(todo, jobs, kernels)
+                self._execute([task for task in self.tasks if task.to_run], jobs, kernels)
             except KeyboardInterrupt:
-                with _deaf():
-                    kernels.stop()
                 return self._finish("interrupted")
             except OSError:
-                kernels.stop()
                 with contextlib.suppress(OSError):
                     self._write_run("failed")
                 raise
+        return self._conclude()
+
+    def _tell_plan(self) -> None:
+        for task in self.tasks:
+            self.tell("plan", task.record | {"to_run": task.to_run})
+
+    def _conclude(self) -> dict[str, Any]:
         failed = any(record["status"] == "failed" for record in self.run["chapters"])
         return self._finish("failed" if failed else "ok")
 
@@ -158,7 +157,7 @@ class _Run:
             "finished": None,
             "status": "interrupted",
             "overhead_seconds": None,
-            "forked_kernels": 0,
+            "kernels": self.kernels,
             "versions": versions(),
             "chapters": [],
         }
@@ -246,7 +245,8 @@ class _Run:
             shutil.rmtree(target, ignore_errors=True)
         os.replace(part, self.out / "notebooks" / f"{stem}.ipynb")
         self.cells += execution.cells
-        self.forked += execution.forked
+        self.kernels["forked" if execution.forked else "ordinary"] += 1
+        self.kernels["why_ordinary"] = self.kernels["why_ordinary"] or execution.why_not_forked
         record |= {
             "status": "failed" if execution.error else "ok",
             "error": execution.error,
@@ -281,7 +281,6 @@ class _Run:
             "status": status,
             "finished": finished.isoformat(timespec="seconds"),
             "overhead_seconds": round(max(0.0, wall - _covered(self.cells)), 2),
-            "forked_kernels": self.forked,
         }
         part = self.out / "run.json.part"
         part.write_text(json.dumps(self.run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -331,7 +330,7 @@ def _free_memory_mb() -> float:
 
 
 def _reason(error: OSError) -> str:
-    return "the disk is full" if error.errno in _DISK_FULL else (error.strerror or str(error))
+    return "the disk is full" if error.errno in DISK_FULL else (error.strerror or str(error))
 
 
 @contextlib.contextmanager

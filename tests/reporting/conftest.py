@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -115,7 +116,13 @@ def report_folder(tmp_path) -> ReportFolder:
     return ReportFolder(tmp_path / "reports" / "trial")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_report_folder(tmp_path_factory):
+    """For a report that many tests look at and none changes."""
+    return lambda: ReportFolder(tmp_path_factory.mktemp("shared") / "reports" / "trial")
+
+
+@pytest.fixture(scope="session")
 def cells():
     """The makers of cells and outputs, and the smallest picture there is."""
 
@@ -146,3 +153,62 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=executable, args=quiet)
         yield browser
         browser.close()
+
+
+class ChapterFolder:
+    """A folder of small notebooks that really run."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def add(self, stem: str, *cells: str, parameters: str | None = None) -> Path:
+        """A chapter with a title, a parameters cell and the given code."""
+        declared = new_code_cell(DATASET if parameters is None else parameters)
+        declared.metadata["tags"] = ["parameters"]
+        title = new_markdown_cell(f"# {stem[0]}.{stem[1]} What is {stem[3:]}?")
+        code = [new_code_cell(cell) for cell in cells]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.path / f"{stem[0]}_part" / f"{stem}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(new_notebook(cells=[title, declared, *code], metadata={"kernelspec": kernel}), path)
+        return path
+
+    def add_customers(self, stem: str, *, column: str = "total_spend", needs: str = "") -> Path:
+        """A chapter that loads its data and hands over one figure and one column a customer."""
+        return self.add(
+            stem,
+            "from clvlib.datasets import load\nfrom clvlib.reporting import hand_over\ndata = load(dataset)",
+            f"table = data.lines.groupby('customer_id', as_index=False).agg({column}=('amount', 'sum'))",
+            "figures = [{'name': 'customers', 'value': len(table), 'unit': ''}]\n"
+            "hand_over(data=data, figures=figures, customers=table)",
+            parameters=f'dataset: str = "cdnow"  # needs customer_id, timestamp, amount{needs}',
+        )
+
+
+DATASET = 'dataset: str = "cdnow"  # needs customer_id, timestamp, amount\nrate: float = 0.1  # per year, in [0, 1)'
+
+
+@pytest.fixture
+def chapters(tmp_path) -> ChapterFolder:
+    return ChapterFolder(tmp_path / "notebooks")
+
+
+@pytest.fixture
+def clv(chapters, monkeypatch, capfd):
+    """The command, in this process so that its imports are paid once: ``clv("report", …) -> (code, out, err)``."""
+    from clvlib.reporting.cli import main
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["clv", *map(str, arguments)])
+        if arguments[0] == "report":
+            monkeypatch.setattr("sys.argv", [*sys.argv, "--notebooks", str(chapters.path)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        told = capfd.readouterr()
+        return code, told.out, told.err
+
+    return run

@@ -1,0 +1,82 @@
+"""What a chapter may hand over, and where it goes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvlib.datasets import load
+from clvlib.reporting import hand_over
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("cdnow")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLV_HANDOVER", str(tmp_path / "31_clv"))
+    return tmp_path / "31_clv"
+
+
+def test_does_nothing_where_no_run_asks(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("CLV_HANDOVER", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert hand_over(data=data, figures=[{"name": "a", "value": 1, "unit": ""}]) is None
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_writes_figures_data_and_customers(data, folder):
+    customers = pd.DataFrame({"customer_id": ["00004", "7"], "clv": [1.5, np.nan]})
+    figures = [{"name": "value", "value": np.float64(147.2577), "unit": "USD per customer", "low": 1, "high": 2}]
+    hand_over(data=data, figures=figures, customers=customers, as_of="1997-09-30", horizon_days=365)
+    document = json.loads((folder / "handover.json").read_text())
+    assert document["figures"] == [
+        {"name": "value", "value": 147.2577, "unit": "USD per customer", "low": 1, "high": 2}
+    ]
+    assert (document["as_of"], document["horizon_days"], document["customers"]) == (
+        "1997-09-30",
+        365,
+        "customers.parquet",
+    )
+    assert document["data"]["customers"] == 2357
+    assert document["data"]["label"] == "CDNOW 1/10 sample - real customers"
+    lines = {row["outcome"]: row["lines"] for row in document["data"]["reconciliation"]}
+    assert lines["read"] == 6919
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "customers.parquet"), customers)
+
+
+def test_as_of_is_the_last_line_where_it_is_not_given(data, folder):
+    hand_over(data=data)
+    assert json.loads((folder / "handover.json").read_text())["as_of"] == "1998-06-30"
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.inf, None, pd.NA])
+def test_what_is_not_finite_is_said_to_be_missing(data, folder, value):
+    hand_over(data=data, figures=[{"name": "a", "value": value, "unit": "", "low": float("nan")}])
+    figure = json.loads((folder / "handover.json").read_text())["figures"][0]
+    assert figure["value"] == "not available"
+    assert figure["low"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"figures": [{"value": 1, "unit": ""}]}, "needs a name"),
+        ({"figures": [{"name": "a", "unit": ""}]}, "has no value"),
+        ({"figures": [{"name": "a", "value": 1}]}, "has no unit"),
+        ({"figures": [{"name": "a", "value": 1, "unit": "", "hi": 2}]}, "'hi'"),
+        ({"figures": [{"name": "a", "value": 1, "unit": ""}] * 2}, "two figures"),
+        ({"figures": [{"name": "a", "value": [1], "unit": ""}]}, "a number or a text"),
+        ({"customers": pd.DataFrame({"customer": ["a"]})}, "no customer_id"),
+        ({"customers": pd.DataFrame({"customer_id": ["a", None]})}, "missing in 1 of 2 rows"),
+        ({"customers": pd.DataFrame({"customer_id": ["a", "a"]})}, "1 rows .* repeat"),
+    ],
+)
+def test_a_mistake_is_an_error_with_or_without_a_run(data, monkeypatch, wrong, message):
+    monkeypatch.delenv("CLV_HANDOVER", raising=False)
+    with pytest.raises(ValueError, match=message):
+        hand_over(data=data, **wrong)
