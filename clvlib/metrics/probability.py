@@ -4,6 +4,7 @@ Everywhere ``outcome`` is an array of 0 and 1 (or booleans) of shape (n,) and ``
 a 1, shape (n,), each between 0 and 1; anything else is a ValueError that says how many entries are wrong.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "log_loss",
     "reliability_table",
     "roc_auc",
+    "score_table",
 ]
 
 
@@ -140,6 +142,30 @@ def average_precision(outcome: ArrayLike, probability: ArrayLike) -> float:
     y, p = _checked(outcome, probability)
     _both_classes(y)
     return float(average_precision_score(y, p))
+
+
+def score_table(outcome: ArrayLike, forecasts: Mapping[str, ArrayLike], *, n_bins: int = 10) -> pd.DataFrame:
+    """How do several forecasts of one outcome compare? One row a forecast, one column a measure of this module.
+
+    forecasts: by name, each of shape (n,). Columns: ``mean_probability``, ``brier``, ``reliability`` and ``resolution``
+    (with ``n_bins`` bins), ``log_loss``, ``roc_auc``, ``average_precision``.
+
+    >>> score_table([1, 0, 0, 1], {"sure": [0.9, 0.1, 0.1, 0.9]}).loc["sure", ["brier", "roc_auc"]].round(2).tolist()
+    [0.01, 1.0]
+    """
+    rows = {}
+    for name, probability in forecasts.items():
+        parts = brier_decomposition(outcome, probability, n_bins=n_bins)
+        rows[name] = {
+            "mean_probability": float(np.mean(probability)),
+            "brier": brier_score(outcome, probability),
+            "reliability": parts.reliability,
+            "resolution": parts.resolution,
+            "log_loss": log_loss(outcome, probability),
+            "roc_auc": roc_auc(outcome, probability),
+            "average_precision": average_precision(outcome, probability),
+        }
+    return pd.DataFrame(rows).T
 
 
 def _checked(outcome: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

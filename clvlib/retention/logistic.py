@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -86,9 +86,9 @@ class ReturnModel:
 
     features: names to use; by default all that vary. C: inverse of the penalty.
 
-    ``fit`` sets ``features_``, ``pipeline_``, ``shift_``, ``covariance_``, ``n_rows_``, ``n_customers_``. ValueError:
-    no outcome column, one class only, a feature that is constant, missing, NaN or negative, or classes that the
-    features separate perfectly (no odds ratio is finite then; often an outcome hidden among the features).
+    ``fit`` sets ``features_``, ``pipeline_``, ``shift_``, ``slope_``, ``covariance_``, ``n_rows_``, ``n_customers_``.
+    ValueError: no outcome column, one class only, a feature that is constant, missing, NaN or negative, or classes that
+    the features separate perfectly (no odds ratio is finite then; often an outcome hidden among the features).
 
     >>> rng = np.random.default_rng(0)
     >>> orders = rng.poisson(2, 500) + 1.0
@@ -118,31 +118,30 @@ class ReturnModel:
             FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression(C=self.C, max_iter=1000)
         ).fit(x, outcome)
         self._refuse_separation(x, outcome)
-        self.shift_ = 0.0
+        self.shift_, self.slope_ = 0.0, 1.0
         self._set_covariance(x, outcome, table)
         return self
 
     def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
         """Probability of coming back within the outcome window the model was fitted for. Shape (n_rows,)."""
-        return expit(self.shift_ + self._log_odds(table))
+        return expit(self.shift_ + self.slope_ * self._log_odds(table))
 
     def calibrate(self, table: pd.DataFrame) -> "ReturnModel":
-        """Correct the level for a later time than the model was fitted on, before the test cut. Returns self.
+        """Correct level and spread for a later time than the model was fitted on, before the test cut. Returns self.
 
-        Adds one constant to the log-odds such that the mean probability on ``table`` is its share that came back
-        (``shift_``): when a customer base ages, the base rate drifts before the meaning of features does.
+        When a customer base ages, its base rate drifts before the meaning of features does. Fits
+        ``logit P = shift_ + slope_ * log-odds of the model`` on ``table`` (Cox 1958, Biometrika 45, p. 562), so that
+        the mean probability there is the share that came back. A slope below 1 says that the model was too sure; where
+        its order does not hold at all (slope of zero or less) everybody gets the base rate.
 
         ValueError: one class only in ``table``.
         """
         outcome, log_odds = _outcome(table), self._log_odds(table)
-        shift = 0.0
-        for _ in range(100):  # Newton's method; the mean of a sigmoid is monotone in the shift
-            p = expit(shift + log_odds)
-            step = (outcome.mean() - p.mean()) / np.mean(p * (1 - p))
-            shift += float(np.clip(step, -2, 2))
-            if abs(step) < 1e-12:
-                break
-        self.shift_ = shift
+        # the faintest penalty keeps the slope finite where a small table happens to be separated
+        line = LogisticRegression(C=1e6, max_iter=1000, tol=1e-10).fit(log_odds[:, None], outcome)
+        self.shift_, self.slope_ = float(line.intercept_[0]), float(line.coef_[0, 0])
+        if self.slope_ <= 0:
+            self.shift_, self.slope_ = float(logit(outcome.mean())), 0.0
         return self
 
     def odds_ratios(self, *, level: float = 0.95) -> pd.DataFrame:

@@ -36,9 +36,9 @@ __all__ = [
 class Action:
     """One branch of a rule: what is done for customers whose probability of coming back lies in [low, high).
 
-    A ``high`` of 1 includes 1. assumed_effect: share of those who would stay away that come back because of it, 0 to 1.
-    cost_per_contact: currency, for everyone who gets it. discount_per_return: currency, off every purchase of
-    those who got it.
+    A ``high`` of 1 includes 1; equal bounds below 1 never fire. assumed_effect: share of those who would stay away that
+    come back because of it, 0 to 1. cost_per_contact: currency, for everyone who gets it. discount_per_return:
+    currency, off every purchase of those who got it.
 
     >>> Action("coupon", high=0.5, assumed_effect=0.05, cost_per_contact=0.1).low
     0.0
@@ -52,8 +52,8 @@ class Action:
     discount_per_return: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 1:
-            raise ValueError(f"{self.name}: need 0 <= low < high <= 1, got {self.low} and {self.high}")
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"{self.name}: need 0 <= low <= high <= 1, got {self.low} and {self.high}")
         if not 0 <= self.assumed_effect <= 1:
             raise ValueError(f"{self.name}: assumed_effect is a share between 0 and 1, got {self.assumed_effect}")
         if not (0 <= self.cost_per_contact < np.inf and 0 <= self.discount_per_return < np.inf):

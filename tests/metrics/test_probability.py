@@ -14,6 +14,7 @@ from clvlib.metrics.probability import (
     log_loss,
     reliability_table,
     roc_auc,
+    score_table,
 )
 
 
@@ -80,6 +81,15 @@ def test_reliability_table_counts_every_row_once_and_keeps_ties_together(forecas
     assert ((table["low"] <= table["outcome_rate"]) & (table["outcome_rate"] <= table["high"])).all()
     tied = reliability_table([0, 1, 0, 1, 1], [0.2, 0.2, 0.2, 0.2, 0.9], n_bins=5)
     assert tied["n"].tolist() == [4, 1]
+
+
+def test_score_table_holds_what_the_single_scores_say(forecast):
+    y, p = forecast
+    table = score_table(y, {"a": p, "b": np.full(len(p), 0.1)})
+    assert table.loc["a", "brier"] == brier_score(y, p)
+    assert table.loc["a", ["reliability", "resolution"]].tolist() == list(brier_decomposition(y, p)[:2])
+    assert table.loc["b", ["mean_probability", "roc_auc"]].tolist() == pytest.approx([0.1, 0.5])
+    assert table.loc["b", "average_precision"] == pytest.approx(y.mean())
 
 
 @pytest.mark.parametrize("score", [brier_score, log_loss, roc_auc, average_precision, reliability_table])

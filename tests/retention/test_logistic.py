@@ -91,11 +91,22 @@ def test_calibration_moves_the_level_and_keeps_the_order():
     later = snapshots(8000, seed=3, shift=0.8)
     before = model.predict_probability(later)
     after = model.calibrate(later).predict_probability(later)
-    assert after.mean() == pytest.approx(later["came_back"].mean(), abs=1e-9)
+    assert after.mean() == pytest.approx(later["came_back"].mean(), abs=1e-6)
     assert before.mean() < after.mean() - 0.1
     assert (np.argsort(before) == np.argsort(after)).all()
     assert model.shift_ == pytest.approx(0.8, abs=0.1)
-    assert model.fit(later).shift_ == 0.0
+    assert model.slope_ == pytest.approx(1.0, abs=0.1)
+    assert np.abs(after - later["p"]).max() < 0.06
+    assert (model.fit(later).shift_, model.slope_) == (0.0, 1.0)
+
+
+def test_calibration_gives_the_base_rate_where_the_order_does_not_hold():
+    model = ReturnModel(features=["orders"]).fit(snapshots(8000))
+    table = snapshots(4000, seed=5)
+    table["came_back"] = ~table["came_back"]
+    p = model.calibrate(table).predict_probability(table)
+    assert np.ptp(p) == 0
+    assert p[0] == pytest.approx(table["came_back"].mean())
 
 
 def test_baselines_by_hand():

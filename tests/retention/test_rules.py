@@ -61,6 +61,12 @@ def test_a_rule_without_gaps_says_so_with_an_empty_table():
     assert list(audit.gaps.columns) == ["low", "high", "customers", "share"]
 
 
+def test_a_threshold_of_zero_is_an_action_for_nobody():
+    audit = audit_rule([0.0, 0.4, 1.0], [Action("coupon", high=0.0)])
+    assert audit.branches["fires"].item() == 0
+    assert audit.gaps["customers"].sum() == 3
+
+
 def test_expected_profit_by_hand():
     row = audit_rule([0.2, 0.4, 0.9], [COUPON], value_per_return=6.0).branches.iloc[0]
     by_hand = (0.1 * 0.8 * 5 - 0.2 - 0.1) + (0.1 * 0.6 * 5 - 0.4 - 0.1)
@@ -156,7 +162,7 @@ def test_sensitivity_rows_agree_with_the_audit():
         (lambda: audit_rule([1.5], [COUPON]), "outside 0 to 1"),
         (lambda: audit_rule([0.5], []), "at least one action"),
         (lambda: audit_rule([0.5], [COUPON, COUPON]), "name of its own"),
-        (lambda: Action("x", low=0.5, high=0.5), "low < high"),
+        (lambda: Action("x", low=0.6, high=0.5), "low <= high"),
         (lambda: Action("x", assumed_effect=5), "share between 0 and 1"),
         (lambda: Action("x", cost_per_contact=-1), "zero or more"),
         (lambda: realised_profit([1, 0], [True], COUPON, value_per_return=1), "equally long"),
