@@ -83,10 +83,12 @@ def load_online_retail() -> Dataset:
 
 def find() -> Path | None:
     """The converted lines in ``$CLVLIB_DATA`` or in the cache; None where there are none."""
-    places = [_cache() / _FILE]
     if os.environ.get("CLVLIB_DATA"):
-        places.insert(0, Path(os.environ["CLVLIB_DATA"]) / "online_retail_ii" / _FILE)
-    return next((place for place in places if place.is_file()), None)
+        path = Path(os.environ["CLVLIB_DATA"]) / "online_retail_ii" / _FILE
+        if path.is_file():
+            return path
+    path = _cache() / _FILE
+    return path if path.is_file() else None
 
 
 def fetch(
@@ -122,24 +124,24 @@ def fetch(
     from requests import RequestException
 
     cache = _cache()
+    unfinished = f"{os.getpid()}.part"  # two chapters may ask at the same time
     try:
-        archive = Path(pooch.retrieve(url, known_hash, fname="online_retail_ii.zip", path=cache))
+        archive = Path(pooch.retrieve(url, known_hash, fname=f"online_retail_ii.zip.{unfinished}", path=cache))
     except (RequestException, OSError, ValueError) as error:
         raise LogError(
             "online_retail",
             f"no download from {url} ({error})",
             remedy=f"try again, or put {_FILE} into the folder online_retail_ii of $CLVLIB_DATA",
         ) from error
+    part = cache / f"{_FILE}.{unfinished}"
     try:
         digest = sha256_of(archive)
-        part = cache / f"{_FILE}.part"
         convert(archive).to_parquet(part, index=False)
         paper = {"url": url, "archive_sha256": digest, "fetched": datetime.now().isoformat(timespec="seconds")}
         checked = compare(facts(_dataset(part)), versions or manifest()["online_retail"])
         if not checked["ok"].all():
             wrong = checked[~checked["ok"]]
             said = "; ".join(f"{row.fact} {row.found}, not {row.expected}" for row in wrong.itertuples())
-            part.unlink()
             raise LogError(
                 "online_retail",
                 f"what came from {url} is not the data set as known: {said}",
@@ -149,6 +151,7 @@ def fetch(
         return part.rename(cache / _FILE)
     finally:
         archive.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def convert(archive: str | Path) -> pd.DataFrame:

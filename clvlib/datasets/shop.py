@@ -66,7 +66,7 @@ def make_shop(
     Parameters
     ----------
     n_customers, n_items, n_days
-        Size; about 8 orders and 17 lines a customer with the other defaults.
+        Size; about 7 orders and 15 lines a customer with the other defaults.
     language
         ``"en"`` or ``"zh"``: the language of ``item_text``; it decides the currency too (USD, CNY).
     r, alpha, s, beta, p, q, gamma
