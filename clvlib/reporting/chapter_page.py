@@ -11,14 +11,14 @@ from markupsafe import Markup, escape
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from traitlets.config import Config
 
 from clvlib.reporting.mathml import to_mathml
 from clvlib.reporting.prose import Heading, render_markdown
 from clvlib.reporting.sanitise import clean_html, clean_svg
+from clvlib.reporting.tables import tidy_tables
 
 __all__ = ["TEMPLATES", "ChapterBody", "Section", "render_chapter"]
 
@@ -26,7 +26,18 @@ TEMPLATES = Path(__file__).parent / "templates"
 # An output longer than this is cut on the page; the notebook beside it holds all of it. A page has 250 kB.
 _MOST_TEXT = 15_000
 _MOST_HTML = 60_000
+_MOST_SEARCHED = 800
 _BANNER = "papermill-error-cell-tag"
+# Text with blanks inside its lines is set in columns, which a new line would break.
+_IN_COLUMNS = re.compile(r"\S {2,}\S")
+_COLOURS = {
+    Comment: "comment",
+    String: "string",
+    Number: "digit",
+    Keyword: "keyword",
+    Operator.Word: "keyword",
+    Name.Builtin: "name",
+}
 _HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.S)
 
 
@@ -124,6 +135,7 @@ class _Exporter(TemplateExporter):
             prose=self._prose,
             highlighted=_highlighted,
             plain=self._plain,
+            wraps=lambda text: "" if _IN_COLUMNS.search(text) else " wraps",
             picture=_picture,
             html_output=self._html_output,
             markdown_output=self._markdown_output,
@@ -157,7 +169,7 @@ class _Exporter(TemplateExporter):
 
     def _plain(self, text: str) -> str:
         text = strip_ansi(text)
-        self.sections[-1].output += " " + text[:2000]
+        self.sections[-1].output += " " + text[:_MOST_SEARCHED]
         if len(text) <= _MOST_TEXT:
             return text
         return f"{text[:_MOST_TEXT]}\n[{len(text) - _MOST_TEXT:,} more characters are in the notebook]"
@@ -166,15 +178,15 @@ class _Exporter(TemplateExporter):
         html = data["text/html"]
         if len(html) > _MOST_HTML:
             return Markup("<pre>{}</pre>").format(self._plain(data.get("text/plain", "A table too long for a page.")))
-        html = clean_html(html)
-        self.sections[-1].output += " " + html.striptags()[:2000]
+        html = clean_html(tidy_tables(html))
+        self.sections[-1].output += " " + html.striptags()[:_MOST_SEARCHED]
         return html
 
     def _markdown_output(self, source: str) -> Markup:
         return self._html_output({"text/html": render_markdown(source[:_MOST_TEXT])})
 
     def _latex_output(self, source: str) -> Markup:
-        self.sections[-1].output += " " + source[:2000]
+        self.sections[-1].output += " " + source[:_MOST_SEARCHED]
         formula = re.fullmatch(r"\s*(\${1,2})(?P<body>.*?)\1\s*", source, re.S)
         return to_mathml(formula["body"] if formula else source, display=True)
 
@@ -200,7 +212,12 @@ def _without_turning(html: Markup) -> Markup:
 
 
 def _highlighted(source: str) -> Markup:
-    return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n"))
+    """Python in the few colours the style sheet has; Pygments' own writer marks every comma, at thrice the size."""
+    pieces = []
+    for kind, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens(source):
+        colour = next((colour for token, colour in _COLOURS.items() if kind in token), None)
+        pieces.append(Markup('<span class="{}">{}</span>').format(colour, text) if colour else escape(text))
+    return Markup("").join(pieces)
 
 
 def _picture(output: NotebookNode, kind: str) -> Markup:

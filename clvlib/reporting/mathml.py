@@ -15,7 +15,7 @@ _ELEMENTS = {
     *("mtable", "mtr", "mtd", "mlabeledtr", "menclose", "merror", "none"),
 }
 _ATTRIBUTES = {
-    *("xmlns", "display", "displaystyle", "scriptlevel", "mathvariant", "mathsize", "mathcolor", "stretchy"),
+    *("display", "displaystyle", "scriptlevel", "mathvariant", "mathsize", "mathcolor", "stretchy"),
     *("fence", "form", "separator", "symmetric", "largeop", "movablelimits", "accent", "accentunder", "lspace"),
     *("rspace", "minsize", "maxsize", "linethickness", "width", "height", "depth", "voffset", "columnalign"),
     *("rowspacing", "columnspacing", "columnlines", "rowlines", "notation", "numalign", "denomalign", "bevelled"),
@@ -29,7 +29,7 @@ def to_mathml(latex: str, *, display: bool = False) -> Markup:
     element. We therefore write its tree ourselves: known elements and attributes, and every text escaped.
 
     >>> print(to_mathml("x < 1"))
-    <math ... display="inline"><mrow><mi>x</mi><mo>&lt;</mo><mn>1</mn></mrow></math>
+    <math display="inline"><mrow><mi>x</mi><mo>&lt;</mo><mn>1</mn></mrow></math>
     >>> print(to_mathml(r"\unknown{x}"))
     <code class="formula">\unknown{x}</code>
     """

@@ -32,11 +32,12 @@ _ATTRIBUTES = {
 }
 # No style attribute: the policy allows our style sheet by its hash and nothing else, so one would only be
 # reported on the console. Our own few classes say what styles said.
-_CLASSES = {"table": {"dataframe"}, "td": {"right", "center"}, "th": {"right", "center"}}
+_CLASSES = {"table": {"dataframe"}, "td": {"right", "center", "text"}, "th": {"right", "center", "text"}}
 _DROPPED_WITH_CONTENT = {"script", "style", "title", "template", "noscript", "iframe", "object", "textarea"}
 _DATA_IMAGE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
 _ID = re.compile(r"[\w.-]+\Z")
 
+_SVG_NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _SVG_TAGS = {
     *("svg", "g", "defs", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan"),
     *("clipPath", "use", "symbol", "marker", "linearGradient", "radialGradient", "stop"),
@@ -91,7 +92,7 @@ def clean_svg(svg: str) -> str:
     """A drawing reduced to shapes and text, to be embedded as an image: no script, no handler, no outside address.
 
     >>> clean_svg('<svg viewBox="0 0 1 1" onload="alert(1)"><script>alert(1)</script><path d="M0 0"/></svg>')
-    '<svg viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg" ...><path d="M0 0"></path></svg>'
+    '<svg xmlns="http://www.w3.org/2000/svg" ... viewBox="0 0 1 1"><path d="M0 0"></path></svg>'
     """
 
     def attribute(tag: str, name: str, value: str) -> str | None:
@@ -107,9 +108,8 @@ def clean_svg(svg: str) -> str:
         clean_content_tags={"script", "style", "title", "metadata", "foreignObject"},
         attributes={"*": _SVG_ATTRIBUTES},
         attribute_filter=attribute,
-        set_tag_attribute_values={
-            "svg": {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
-        },
         link_rel=None,
     )
-    return cleaned.replace("&nbsp;", "&#160;")
+    # Of HTML's names for characters it writes only this one, which XML does not know.
+    cleaned = cleaned.replace("&nbsp;", "&#160;")
+    return cleaned.replace("<svg", f"<svg {_SVG_NAMESPACES}", 1)

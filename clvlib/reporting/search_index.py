@@ -8,14 +8,22 @@ from markupsafe import Markup
 __all__ = ["search_index"]
 
 _EXCERPT = 160
+# fmt: off
+_COMMON = frozenset({
+    "and", "are", "been", "but", "can", "does", "each", "for", "from", "has", "have", "how", "into",
+    "its", "more", "not", "one", "only", "other", "out", "over", "same", "some", "than", "that", "the",
+    "their", "them", "then", "there", "these", "they", "this", "those", "was", "were", "what", "when",
+    "where", "which", "who", "will", "with", "would", "you", "your",
+})
+# fmt: on
 _WORD = re.compile(r"[^\W_][\w.%/-]*", re.UNICODE)
 
 
 def search_index(chapters: list[dict]) -> Markup:
     """The sections of all chapters as JSON, safe between ``<script>`` tags.
 
-    A section's first words are kept as they stand, to be shown; of the rest every word once, since that is all
-    a search needs and a quarter of the size. Of outputs only words, not numbers, and never an identifier per row.
+    A section's first words are kept as they stand, to be shown; of the rest every word once and the commonest not
+    at all, which is what a search needs at a quarter of the size. Of outputs only words, since numbers are many.
 
     >>> from clvlib.reporting.chapter_page import Section
     >>> sections = [Section("Data", "Data", text="Who bought? </script>", output="<tea> 42 tea")]
@@ -31,7 +39,7 @@ def search_index(chapters: list[dict]) -> Markup:
             cut = text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …"
             known = set(_words(cut))
             words = [*_words(text), *(word for word in _words(section.output) if not word[0].isdigit())]
-            rest = [word for word in dict.fromkeys(words) if word not in known and len(word) > 1]
+            rest = [word for word in dict.fromkeys(words) if word not in known | _COMMON and len(word) > 1]
             if not (section.title or text):
                 continue
             entries.append(

@@ -1,5 +1,7 @@
 """A notebook's cells on a page: what is shown, what is folded, what is cut, and where it stopped."""
 
+import re
+
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -28,7 +30,7 @@ def test_code_is_folded_and_reachable_and_coloured(body, cells):
     html = body(cells.code("import numpy as np\nprint('<b>')")).html
     assert '<details class="code">' in html
     assert "<summary>Code · cell 1</summary>" in html
-    assert '<span class="kn">import</span>' in html
+    assert '<span class="keyword">import</span>' in html
     assert "&lt;b&gt;" in html
 
 
@@ -55,6 +57,14 @@ def test_text_keeps_its_characters_and_loses_its_colours(body, cells):
     html = body(cells.code("x", stream)).html
     assert "a &lt; b &amp; c {{ 7 * 7 }}" in html
     assert "\x1b" not in html
+
+
+def test_sentences_wrap_and_columns_do_not(body, cells):
+    def classes(text):
+        return re.search(r'<pre class="([^"]*)"', body(cells.code("", cells.output("stream", text=text))).html)[1]
+
+    assert "wraps" in classes("one sentence, which may be long\nand another\n")
+    assert "wraps" not in classes("item    n\ntea     1\n")
 
 
 def test_a_formula_as_output_is_mathml(body, cells):
@@ -89,7 +99,7 @@ def test_a_stopped_chapter_shows_how_far_it_came(body, cells):
 def test_a_dead_kernel_leaves_no_error_output_and_the_cell_is_marked_all_the_same(body, cells):
     chapter = body(cells.code("a = 1"), cells.code("while True: x += x"), stopped_at=2)
     assert chapter.stopped
-    assert chapter.html.index("a</span>") < chapter.html.index('id="stopped"')
+    assert chapter.html.index("<code>a = ") < chapter.html.index('id="stopped"')
 
 
 def test_the_line_that_turns_pages_is_left_to_the_page(body, cells):

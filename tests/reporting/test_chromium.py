@@ -97,7 +97,7 @@ def hostile(report_folder, cells):
 class Visit:
     """What a browser saw on the pages of a folder: what ran, what was asked for, what the console said."""
 
-    def __init__(self, chromium, folder, *, click=True):
+    def __init__(self, chromium, folder, *, pages="*.html", click=True):
         self.ran, self.asked_elsewhere, self.said, self.attributes = set(), [], [], set()
         context = chromium.new_context()
         page = context.new_page()
@@ -105,7 +105,7 @@ class Visit:
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("dialog", lambda dialog: (self.ran.add("dialog"), dialog.dismiss()))
-        for path in sorted(folder.glob("*.html")):
+        for path in sorted(folder.glob(pages)):
             page.goto(path.as_uri())
             page.evaluate(
                 """(click) => {
@@ -134,15 +134,17 @@ def _without_policy(folder):
     return bare
 
 
-@pytest.fixture
-def unsanitised(monkeypatch, report_folder, cells):
+@pytest.fixture(scope="module")
+def unsanitised(new_report_folder, cells):
     """The first layer taken away (nh3 passes everything on), each payload on a page of its own."""
-    monkeypatch.setattr(nh3, "clean", lambda html, **_: html)
+    folder = new_report_folder()
     for number, payload in enumerate(PAYLOADS):
         made = [cells.code("HTML(name)", cells.shown({"text/html": payload}))]
-        report_folder.chapter(f"{number:02d}_payload", "0_payloads", cells=made)
-    report_folder.build()
-    return report_folder.path
+        folder.chapter(f"{number:02d}_payload", "0_payloads", cells=made)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(nh3, "clean", lambda html, **_: html)
+        folder.build()
+    return folder.path
 
 
 def test_hostile_names_stay_names(hostile, chromium):
@@ -164,7 +166,7 @@ def test_the_sanitiser_holds_without_the_policy(hostile, chromium):
 
 
 def test_the_policy_holds_without_the_sanitiser(unsanitised, chromium):
-    visit = Visit(chromium, unsanitised)
+    visit = Visit(chromium, unsanitised, pages="??_payload.html")
     assert visit.ran == set()
     assert visit.asked_elsewhere == []
     assert sum("Content Security Policy" in text for text in visit.said) > 10, "it had little to stop"
@@ -172,14 +174,15 @@ def test_the_policy_holds_without_the_sanitiser(unsanitised, chromium):
 
 def test_with_neither_the_payloads_run(unsanitised, chromium):
     """Else the tests above would show nothing."""
-    visit = Visit(chromium, _without_policy(unsanitised), click=False)
+    visit = Visit(chromium, _without_policy(unsanitised), pages="??_payload.html", click=False)
     assert {"0", "1", "2", "3", "4", "5", "6", "9", "10"} <= visit.ran
     assert visit.asked_elsewhere
 
 
-@pytest.fixture
-def report(report_folder, cells):
+@pytest.fixture(scope="module")
+def report(new_report_folder, cells):
     """A report with all that is wide: tables, formulas, lines, and one name without a blank."""
+    folder = new_report_folder()
     wide = pd.DataFrame([range(1000, 1040)], columns=[f"measure_{n}" for n in range(40)])
     long = "Teekanne" * 40
     made = [
@@ -194,14 +197,14 @@ def report(report_folder, cells):
         cells.code("x = " + "1 + " * 100 + "1"),
     ]
     figures = [{"name": long, "value": "Best seller " + long, "unit": "USD", "low": 1.0, "high": 2.0}]
-    data = report_folder.data(title="Complete Journey", kind="teaching", origin=long)
-    report_folder.chapter("21_cf", "2_matching", title="Who likes what?", cells=made, data=data, figures=figures)
-    report_folder.chapter("31_value", "3_value", cells=made[:1])
+    data = folder.data(title="Complete Journey", kind="teaching", origin=long)
+    folder.chapter("21_cf", "2_matching", title="Who likes what?", cells=made, data=data, figures=figures)
+    folder.chapter("31_value", "3_value", cells=made[:1])
     error = {"kind": "error", "message": "KeyError: " + long, "cell": 1}
     broken = cells.code("x", cells.output("error", ename="KeyError", evalue=long, traceback=[long]))
-    report_folder.chapter("41_late", "4_retention", cells=[broken], status="failed", error=error, handover=None)
-    report_folder.build()
-    return report_folder
+    folder.chapter("41_late", "4_retention", cells=[broken], status="failed", error=error, handover=None)
+    folder.build()
+    return folder
 
 
 @pytest.fixture
@@ -224,8 +227,9 @@ def browse(chromium):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_scrolls_sideways_and_what_is_wide_scrolls_by_itself(report, browse, width):
+    page = browse(report.path / "index.html", width=width)
     for path in sorted(report.path.glob("*.html")):
-        page = browse(path, width=width)
+        page.goto(path.as_uri())
         page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
         assert page.said == []
@@ -233,7 +237,7 @@ def test_no_page_scrolls_sideways_and_what_is_wide_scrolls_by_itself(report, bro
             "[...document.querySelectorAll('.scroll')].some((e) => e.scrollWidth > e.clientWidth && e.tabIndex < 0)"
         )
         assert not stuck
-    page = browse(report.path / "21_cf.html", width=width)
+    page.goto((report.path / "21_cf.html").as_uri())
     scrolling = page.locator(".scroll", has=page.locator("table.dataframe"))
     assert scrolling.evaluate("(e) => e.scrollWidth > e.clientWidth")
     assert page.locator("h1").evaluate("(e) => e.getBoundingClientRect().right") <= width
@@ -334,8 +338,9 @@ def test_on_a_desk_the_lists_stand_open_and_say_where_one_is(report, browse):
 
 
 def test_landmarks_headings_and_language(report, browse):
+    page = browse(report.path / "index.html")
     for path in report.path.glob("*.html"):
-        page = browse(path)
+        page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.lang") == "en"
         assert page.locator("main").count() == 1
         assert page.locator("h1").count() == 1
@@ -357,7 +362,7 @@ def test_it_works_without_a_script(report, chromium):
 
 
 def test_the_folder_can_be_moved(report, browse, tmp_path):
-    moved = shutil.move(report.path, tmp_path / "elsewhere # 1")
+    moved = shutil.copytree(report.path, tmp_path / "elsewhere # 1")
     page = browse(moved / "index.html")
     page.get_by_role("link", name="Run ledger").first.click()
     page.wait_for_url("**/run.html")

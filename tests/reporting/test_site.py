@@ -111,6 +111,11 @@ def test_chapters_stand_in_the_order_of_their_numbers_and_lead_to_each_other(rep
     assert 'rel="next"' not in report.page("42_late.html")
 
 
+def test_a_chapter_begins_with_its_outcome(report):
+    html = report.page("31_value.html")
+    assert html.index("<h1>") < html.index('<p class="lede">One sentence of outcome.</p>') < html.index("CDNOW 1/10")
+
+
 def test_links_between_notebooks_become_links_between_pages(report):
     html = report.page("31_value.html")
     assert '<a href="21_cf.html#The-check" rel="noopener noreferrer">2.1</a>' in html
