@@ -7,7 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Columns", "as_series", "concatenated", "filtered", "fingerprint", "repeated", "taken"]
+__all__ = ["Columns", "Pile", "as_series", "filtered", "fingerprint", "repeated", "taken"]
+
+_SLICE = 1 << 18
+_MERGED = 16
 
 Columns = dict[str, "np.ndarray | pa.Array"]
 
@@ -23,11 +26,46 @@ def taken(column: np.ndarray | pa.Array, where: np.ndarray) -> np.ndarray | pa.A
     return column[where] if isinstance(column, np.ndarray) else column.take(pa.array(where))
 
 
-def concatenated(parts: list) -> np.ndarray | pa.Array:
-    """The chunks of one column behind each other."""
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else pa.concat_arrays(parts)
+class Pile:
+    """Columns that grow chunk by chunk and never lie in memory twice.
+
+    Numbers and times go into one array that is made longer in place (a large block is remapped by the operating
+    system, not copied); texts stay in their chunks until ``pop``.
+    """
+
+    def __init__(self):
+        self._texts: dict[str, tuple[list[pa.Array], list[pa.Array]]] = {}
+        self._numbers: dict[str, np.ndarray] = {}
+        self._used = 0
+
+    def add(self, columns: Columns) -> None:
+        """Put one chunk on top; every chunk has the same columns."""
+        size = len(next(iter(columns.values())))
+        for name, column in columns.items():
+            if isinstance(column, pa.Array):
+                merged, fresh = self._texts.setdefault(name, ([], []))
+                fresh.append(column)
+                if len(fresh) == _MERGED:
+                    # many small blocks that stay among many that go leave memory full of holes
+                    merged.append(pa.concat_arrays(fresh))
+                    fresh.clear()
+                continue
+            if name not in self._numbers:
+                self._numbers[name] = np.empty(0, column.dtype)
+            self._numbers[name].resize(self._used + size, refcheck=False)
+            self._numbers[name][self._used :] = column
+        self._used += size
+
+    def pop(self) -> Columns:
+        """All columns in one piece each; the pile is empty afterwards."""
+        columns: Columns = dict(self._numbers)
+        for name in list(self._texts):
+            merged, fresh = self._texts.pop(name)
+            columns[name] = pa.concat_arrays(merged + fresh)
+            del merged, fresh
+            pa.default_memory_pool().release_unused()  # the chunks are free now: let the system see it
+        self._numbers, self._used = {}, 0
+        return columns
 
 
 def as_series(column: np.ndarray | pa.Array) -> pd.Series:
@@ -61,12 +99,22 @@ def repeated(columns: Columns, fingerprints: np.ndarray) -> np.ndarray:
     ordered = np.sort(fingerprints)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     del ordered
-    if not len(twice):
+    nominated = []
+    for start in range(0, len(fingerprints) if len(twice) else 0, _SLICE):  # in slices: this is the peak of memory
+        some = fingerprints[start : start + _SLICE]
+        place = np.minimum(np.searchsorted(twice, some), len(twice) - 1)
+        nominated.append(np.flatnonzero(twice[place] == some) + start)
+    if not nominated:
         return np.array([], np.int64)
-    place = np.minimum(np.searchsorted(twice, fingerprints), len(twice) - 1)
-    nominated = np.flatnonzero(twice[place] == fingerprints)
-    rows = pd.DataFrame({name: as_series(taken(column, nominated)) for name, column in columns.items()})
-    return nominated[rows.duplicated().to_numpy()]
+    rows = np.concatenate(nominated)
+    rows = rows[np.argsort(fingerprints[rows], kind="stable")]  # equal fingerprints together, the earlier row first
+    prints, found, start = fingerprints[rows], [], 0
+    while start < len(rows):
+        stop = int(np.searchsorted(prints, prints[min(start + _SLICE, len(rows)) - 1], side="right"))
+        frame = pd.DataFrame({name: as_series(taken(column, rows[start:stop])) for name, column in columns.items()})
+        found.append(rows[start:stop][frame.duplicated().to_numpy()])
+        start = stop
+    return np.sort(np.concatenate(found))
 
 
 def _mixed(total: np.ndarray, bits: np.ndarray) -> np.ndarray:

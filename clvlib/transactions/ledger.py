@@ -16,6 +16,7 @@ __all__ = ["Ledger", "money", "reconcile"]
 
 _MICROS = 1_000_000  # money is summed in millionths of the currency: whole numbers, so that order cannot matter
 _FORMAT = 1
+_SLICE = 1 << 18  # amounts added up at a time, so that the working space stays small
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Ledger:
         """The reconciliation in words: one line an outcome, with the first rejected rows of each reason.
 
         >>> from clvlib.transactions import read_transactions
-        >>> log = pd.DataFrame({"customer_id": list("787"), "timestamp": ["2011-12-09"] * 3, "amount": ["3.50", "6", "?"]})
+        >>> log = pd.DataFrame({"customer_id": list("787"), "amount": ["3.50", "6", "?"]})
+        >>> log["timestamp"] = "2011-12-09"
         >>> print(read_transactions(log, currency="GBP").report())
         read: 3 lines, 9.50 GBP
         kept: 2 lines, 9.50 GBP
@@ -103,9 +105,13 @@ def money(amounts: np.ndarray) -> int:
     >>> money(np.array([0.1] * 3 + [np.nan]))
     300000
     """
-    micros = np.rint(np.where(np.isfinite(amounts), amounts, 0) * _MICROS).astype(np.int64)
-    # two halves, since int64 itself could overflow on the sum
-    return (int((micros >> 32).sum()) << 32) + int((micros & 0xFFFFFFFF).sum())
+    total = 0
+    for start in range(0, len(amounts), _SLICE):
+        some = amounts[start : start + _SLICE]
+        micros = np.rint(np.where(np.isfinite(some), some, 0) * _MICROS).astype(np.int64)
+        # in two halves, since int64 itself could overflow on the sum
+        total += (int((micros >> 32).sum()) << 32) + int((micros & 0xFFFFFFFF).sum())
+    return total
 
 
 def reconcile(entries: Iterable[tuple[str, str, int, int]]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
             raise LogError(
                 source.name,
                 f"two columns are to be {ours!r}: {result[ours]!r} and {theirs!r}",
-                remedy=f"leave one out, for example with columns={{{_less_sure(columns, result[ours], theirs)!r}: None}}",
+                remedy=f"leave one out, as with columns={{{_less_sure(columns, result[ours], theirs)!r}: None}}",
             )
         if theirs in getattr(source, "repeated", ()):
             raise LogError(

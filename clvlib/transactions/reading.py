@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clvlib.columns import OPTIONAL, REQUIRED
-from clvlib.transactions.arrays import Columns, as_series, concatenated, filtered, fingerprint, repeated, taken
+from clvlib.transactions.arrays import Columns, Pile, as_series, filtered, fingerprint, repeated, taken
 from clvlib.transactions.errors import LogError
 from clvlib.transactions.hints import remedy
 from clvlib.transactions.judge import all_blank, judge, returned
@@ -37,7 +37,7 @@ class Reading:
         self.seen = self.blank = self.offsets = 0  # rows of the source, blank ones among them; times with an offset
         self.money = 0  # of all rows, in millionths
         self.currencies: Counter = Counter()
-        self.kept: dict[str, list] = {}
+        self.kept = Pile()
         self.left_out: list[np.ndarray] = []  # positions of rows that are not in ``kept``
         self.rejected: list[pd.DataFrame] = []
         self.rejected_money: Counter = Counter()
@@ -61,8 +61,8 @@ class Reading:
             columns = filtered(columns, ~bad)
         self.seen += len(raw)
         columns["fingerprint"] = fingerprint(columns)
-        for name, column in columns.items():
-            self.kept.setdefault(name, []).append(column)
+        self.kept.add(columns)
+        pa.default_memory_pool().release_unused()
 
     def _reject(self, raw: pd.DataFrame, positions: np.ndarray, reasons: np.ndarray, amounts: np.ndarray) -> None:
         aside = pd.DataFrame({name: as_series(as_arrow(raw[name]).cast(pa.large_string())) for name in raw.columns})
@@ -88,8 +88,7 @@ class Reading:
                 remedy="export it again, with its lines",
             )
         refuse_currencies(self.currencies, column=self.names.get("currency"), options=options)
-        columns = {name: concatenated(self.kept.pop(name)) for name in list(self.kept)}
-        columns, notes = self._without_duplicates(columns)
+        columns, notes = self._without_duplicates(self.kept.pop())
         notes += self._notes(columns)
         lines, guests, returns = self._parts(columns)
         rejected = self._rejected_table()
@@ -167,12 +166,14 @@ class Reading:
         order = None if (times[1:] >= times[:-1]).all() else np.argsort(times, kind="stable")
         parts = []
         for mask in (~guest & ~apart, guest, apart):
-            where = np.flatnonzero(mask) if order is None else order[mask[order]]
-            parts.append(({}, None if order is None and mask.all() else where))
+            chosen = np.flatnonzero(mask) if order is None else order[mask[order]]
+            parts.append(({}, order if mask.all() else chosen))
         for name in [name for name in (*REQUIRED, *OPTIONAL) if name in columns]:
             column = columns.pop(name)  # one at a time, so that no more than one column is ever there twice
             for part, where in parts:
                 part[name] = as_series(column if where is None else taken(column, where))
+            del column
+            pa.default_memory_pool().release_unused()
         return tuple(pd.DataFrame(part, copy=False) for part, _ in parts)
 
     def _rejected_table(self) -> pd.DataFrame:
