@@ -6,6 +6,7 @@ without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.li
 
 from clvlib.matching.content import ContentMatcher
 from clvlib.matching.embedding import DotProductEmbedding
+from clvlib.matching.holdout import HoldoutTask, holdout_task
 from clvlib.matching.interactions import interactions_table
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.popularity import BuyAgain, Popularity
@@ -14,8 +15,10 @@ __all__ = [
     "BuyAgain",
     "ContentMatcher",
     "DotProductEmbedding",
+    "HoldoutTask",
     "ItemKNN",
     "Popularity",
     "UserKNN",
+    "holdout_task",
     "interactions_table",
 ]

@@ -56,8 +56,8 @@ class DotProductEmbedding(Recommender):
         n_epochs: int = 20,
         batch_size: int = 4096,
         learning_rate: float = 0.01,
-        l2: float = 1e-3,
-        patience: int = 2,
+        l2: float = 1e-2,
+        patience: int = 3,
         random_state: int = 0,
     ):
         self.n_factors = n_factors
