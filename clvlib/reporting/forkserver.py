@@ -63,6 +63,7 @@ PRELOAD = (
 
 #: Messages are single datagrams; an environment larger than this gets an ordinary kernel.
 _LARGEST = 150_000
+_ENDED = "the fork server has ended"
 
 
 class ForkserverError(RuntimeError):
@@ -72,18 +73,18 @@ class ForkserverError(RuntimeError):
 class ForkServer:
     """The parent's end: one server process, started at once, ready when its imports are done.
 
-    ``environment`` is the server's own; each kernel brings another. Usable from several threads. Use as a context
-    manager: :meth:`close` ends the server and every kernel that still runs.
+    ``environment`` is the server's own; each kernel brings another. ``preload`` are the modules it imports. Usable
+    from several threads. Use as a context manager: :meth:`close` ends the server and every kernel that still runs.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], *, preload: tuple[str, ...] = PRELOAD) -> None:
         # Forking a process that has used macOS's frameworks aborts it; Windows cannot fork at all.
         if sys.platform != "linux":
             raise ForkserverError(f"kernels are not forked on {sys.platform}")
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import _serve; _serve({theirs.fileno()})"],
+                [sys.executable, "-c", f"from {__name__} import _serve; _serve({theirs.fileno()}, {preload!r})"],
                 env={**environment, "JE_ARROW_MALLOC_CONF": "background_thread:false"},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -120,8 +121,8 @@ class ForkServer:
         try:
             with self._lock:
                 self._socket.send(message)
-        except OSError as error:
-            raise ForkserverError(self._over or str(error)) from None
+        except OSError:
+            raise ForkserverError(self._over or _ENDED) from None
         with self._changed:
             self._changed.wait_for(lambda: number in self._pids or self._over is not None, timeout)
             if number not in self._pids:
@@ -147,13 +148,12 @@ class ForkServer:
         self._socket.close()
 
     def _listen(self) -> None:
-        over = "the fork server has ended"
         while True:
             try:
                 message = self._socket.recv(_LARGEST)
             except OSError:
                 message = b""
-            news = json.loads(message) if message else {"over": over}
+            news = json.loads(message) if message else {"over": _ENDED}
             with self._changed:
                 if "over" in news:
                     self._over = self._over or news["over"]
@@ -237,14 +237,16 @@ class ForkserverProvisioner(LocalProvisioner):
         )
 
 
-def _serve(fd: int) -> None:
+def _serve(fd: int, preload: tuple[str, ...]) -> None:
     """The server: import, then fork a kernel a request and report how each one ends, until the parent is gone."""
     if sys.path[:1] == [""]:  # what `python -c` puts there, and a kernel does not have while it imports
         del sys.path[0]
-    for module in PRELOAD:
+    started_with = set(os.environ)
+    for module in preload:
         # The chapter that needs it will say so, with a better message than is possible here.
         with contextlib.suppress(Exception):
             importlib.import_module(module)
+    added = {key: value for key, value in os.environ.items() if key not in started_with}
     gc.collect()
     gc.freeze()  # pages the collector does not touch stay shared
     kernels: set[int] = set()
@@ -276,7 +278,7 @@ def _serve(fd: int) -> None:
                         signal.set_wakeup_fd(-1)
                         for inherited in (parent.detach(), wake_read, wake_write, selector.fileno()):
                             os.close(inherited)
-                        _become_kernel(request)
+                        _become_kernel(request, added)
                     kernels.add(pid)
                     parent.send(json.dumps({"number": request["number"], "pid": pid}).encode())
         except OSError:  # the parent is gone
@@ -317,14 +319,17 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _become_kernel(request: dict[str, Any]) -> NoReturn:
-    """In the child: leave nothing of the server's state that an ordinary kernel would not have, and run one."""
+def _become_kernel(request: dict[str, Any], added: dict[str, str]) -> NoReturn:
+    """In the child: leave nothing of the server's state that an ordinary kernel would not have, and run one.
+
+    ``added`` are the variables that the imports have set, as they do in an ordinary kernel.
+    """
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.environ.clear()
-        os.environ.update(request["environment"])
+        os.environ.update(added | request["environment"])
         os.environ["JPY_PARENT_PID"] = str(os.getppid())
         time.tzset()
         os.chdir(request["cwd"])
