@@ -40,9 +40,9 @@ def show(figure: Figure | Axes, *, alt: str) -> None:
 def plot_differences(tables: Mapping[str, pd.DataFrame], *, label: str) -> Axes:
     """Methods against their baseline, one panel a table: a dot with its interval, and a line at no difference.
 
-    ``tables`` maps a panel's title to a table indexed by method with ``difference``, ``low``, ``high`` and ``verdict``, as
-    :func:`clvlib.metrics.ranking.comparison_table` gives them; the baseline's own row is left out. ``label`` names the
-    difference and its unit.
+    ``tables`` maps a panel's title to a table indexed by method with ``difference``, ``low``, ``high`` and ``verdict``,
+    as :func:`clvlib.metrics.ranking.comparison_table` gives them; the baseline's own row is left out. ``label`` names
+    the difference and its unit.
     """
     rows = max(len(table) for table in tables.values())
     axes = new_axes(width=4.2 * len(tables) + 1.0, height=1.4 + 0.32 * rows, ncols=len(tables))
