@@ -62,7 +62,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
         if not pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_datetime64_any_dtype(dtype):
             text = table.iloc[:, position]
             safe.isetitem(position, text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell))
-    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+    # As RFC 4180 ends lines; it also makes the writer quote a lone carriage return, which would begin a row.
+    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
 
 
 def _tables(out: Path, run: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -190,29 +189,6 @@ def test_stopping_ends_the_kernel_and_what_it_has_started(run, tmp_path, fork):
         with pytest.raises(Stopped):
             run(cell, kernels=kernels)
     assert [pid for pid in map(int, pids.read_text().split()) if is_running(pid)] == []
-
-
-@on_linux
-def test_no_kernel_outlives_a_parent_that_was_killed(tmp_path):
-    code = (
-        "import time, os\nfrom clvlib.reporting.forkserver import ForkServer\n"
-        "environment = dict(os.environ)\n"
-        "with ForkServer(environment, preload=()) as server:\n"
-        f"    connection = {str(tmp_path / 'kernel.json')!r}\n"
-        "    arguments = ['--transport=ipc', '--ip', connection, '-f', connection]\n"
-        "    kernel = server.fork(arguments, environment=environment, cwd='.', timeout=60)\n"
-        "    print(server.pid, kernel.pid, flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    with parent:
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert [is_running(pid) for pid in pids] == [True, True]
-        parent.kill()
-    deadline = time.monotonic() + 10
-    while any(map(is_running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [is_running(pid) for pid in pids] == [False, False]
 
 
 def is_running(pid: int) -> bool:

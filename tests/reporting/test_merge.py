@@ -1,0 +1,113 @@
+"""Chapters' customer tables become one file for a CRM."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from clvlib.reporting.merge import inert, merge_customers, write_csv
+
+
+@pytest.fixture
+def handed(tmp_path):
+    """``handed(stem, table, …)`` puts a chapter's hand-over where a run would; ``handed.run`` is the run."""
+
+    def hand(stem, table, *, name="shop", as_of="2020-06-30", horizon_days=None, status="ok"):
+        folder = tmp_path / "handover" / stem
+        folder.mkdir(parents=True)
+        table.to_parquet(folder / "customers.parquet")
+        data = {"name": name, "currency": "EUR"}
+        document = {"data": data, "as_of": as_of, "horizon_days": horizon_days, "customers": "customers.parquet"}
+        (folder / "handover.json").write_text(json.dumps(document))
+        handover = f"handover/{stem}/handover.json"
+        hand.run["chapters"].append({"number": f"{stem[0]}.{stem[1]}", "status": status, "handover": handover})
+
+    hand.run = {"run_id": "r1", "chapters": []}
+    return hand
+
+
+def table(**columns):
+    return pd.DataFrame(columns)
+
+
+def merged(tmp_path, name="shop"):
+    return pd.read_parquet(tmp_path / "customers" / f"{name}.parquet")
+
+
+def test_tables_are_joined_outer_with_what_holds_for_all(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a", "b"], clv=[1.0, 2.0]), horizon_days=365)
+    handed("41_retention", table(customer_id=["b", "c"], probability_return_7d=[0.5, 0.25]))
+    written = merge_customers(tmp_path, handed.run)
+    expected = table(
+        customer_id=["a", "b", "c"],
+        clv=[1.0, 2.0, None],
+        probability_return_7d=[None, 0.5, 0.25],
+        as_of=["2020-06-30"] * 3,
+        horizon_days=[365] * 3,
+        currency=["EUR"] * 3,
+        run_id=["r1"] * 3,
+    )
+    pd.testing.assert_frame_equal(merged(tmp_path), expected)
+    assert [path.name for path in written] == ["shop.parquet", "shop.csv"]
+    from_csv = pd.read_csv(tmp_path / "customers" / "shop.csv", dtype={"customer_id": "str"})
+    pd.testing.assert_frame_equal(from_csv, expected)
+
+
+def test_one_name_with_two_meanings_becomes_two_columns(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a", "b"], clv=[1.0, 2.0], total_spend=[5.0, 6.0]), as_of="2020-06-30")
+    handed("33_supervised", table(customer_id=["a", "c"], clv=[9.0, 3.0], total_spend=[5.0, 7.0]), as_of="2020-03-31")
+    merge_customers(tmp_path, handed.run)
+    found = merged(tmp_path).set_index("customer_id")
+    assert found["clv_31"].dropna().to_dict() == {"a": 1.0, "b": 2.0}
+    assert found["clv_33"].dropna().to_dict() == {"a": 9.0, "c": 3.0}
+    assert found["total_spend"].to_dict() == {"a": 5.0, "b": 6.0, "c": 7.0}
+    assert (found["as_of_31"] == "2020-06-30").all()
+    assert (found["as_of_33"] == "2020-03-31").all()
+    assert "clv" not in found
+    assert "as_of" not in found
+
+
+def test_data_sets_are_kept_apart_and_stale_ones_removed(handed, tmp_path):
+    (tmp_path / "customers").mkdir()
+    (tmp_path / "customers" / "old.csv").write_text("customer_id\n")
+    handed("21_cf", table(customer_id=["x"], n_items=[1]), name="../evil name")
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]))
+    merge_customers(tmp_path, handed.run)
+    names = sorted(path.name for path in (tmp_path / "customers").iterdir())
+    assert names == [".._evil_name.csv", ".._evil_name.parquet", "shop.csv", "shop.parquet"]
+
+
+def test_failed_chapters_hand_nothing_over(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]), status="failed")
+    assert merge_customers(tmp_path, handed.run) == []
+    assert not (tmp_path / "customers").exists()
+
+
+@pytest.mark.parametrize(
+    "cell", ['=HYPERLINK("http://e.org")', "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "-5"]
+)
+def test_owasp_csv_injection_cells_are_inert(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    write_csv(pd.DataFrame({cell: [cell, "plain"], "number": [-1.5, 2.0]}), path)
+    found = pd.read_csv(path, keep_default_na=False)
+    assert found.iloc[:, 0].tolist() == ["'" + cell, "plain"]
+    assert found.columns[0] == "'" + cell
+    assert found["number"].tolist() == [-1.5, 2.0]  # a number is no text
+
+
+def test_categories_and_objects_are_text_too(tmp_path):
+    path = tmp_path / "a.csv"
+    frame = pd.DataFrame({"c": pd.Categorical(["=1", "x"]), "o": pd.Series(["@a", None], dtype=object)})
+    write_csv(frame, path)
+    assert path.read_text(encoding="utf-8-sig").splitlines() == ["c,o", "'=1,'@a", "x,"]
+
+
+def test_the_table_itself_is_not_changed(tmp_path):
+    frame = pd.DataFrame({"a": ["=1"]})
+    write_csv(frame, tmp_path / "a.csv")
+    assert frame["a"].tolist() == ["=1"]
+
+
+@pytest.mark.parametrize("text", ["", "plain", "a=b", "1-2", "喵"])
+def test_harmless_text_stays(text):
+    assert inert(text) == text
