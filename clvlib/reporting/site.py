@@ -270,12 +270,14 @@ def _status(run: dict, chapters: list[dict]) -> str:
 
 
 def _facts(run: dict) -> list[tuple[str, str]]:
+    kernels = run.get("kernels") or {}
     facts = [
         ("Scenario", run.get("scenario")),
         ("Run", run.get("run_id")),
         ("Started", wording.stamp(run.get("started"))),
         ("Finished", wording.stamp(run.get("finished"))),
-        ("Overhead of the run", wording.duration(run.get("overhead_seconds"))),
+        ("Beyond the chapters' own computing", wording.duration(run.get("overhead_seconds"))),
+        ("Kernels", ", ".join(f"{kernels[kind]} {kind}" for kind in ("forked", "ordinary") if kernels.get(kind))),
     ]
     return [(name, value) for name, value in facts if value]
 

@@ -31,7 +31,7 @@ def number(value: object, *, digits: int | None = None) -> str:
 def figure(value: object, unit: str, low: float | None = None, high: float | None = None) -> dict[str, str]:
     """A headline figure in three parts: ``value``, ``unit`` and ``interval`` (empty where there is none).
 
-    A unit that begins with "share" is put in percent.
+    A unit that begins with "share" is put in percent, one that begins with "%" stands beside its value.
 
     >>> figure(147.2577, "USD per customer")
     {'value': '147.26', 'unit': 'USD per customer', 'interval': ''}
@@ -39,17 +39,18 @@ def figure(value: object, unit: str, low: float | None = None, high: float | Non
     {'value': '12.3 %', 'unit': 'of customers', 'interval': '10.0 to 15.0 %'}
     """
     share = re.match(r"share\b\s*", unit or "") if _is_number(value) else None
-    scale, sign = (100, " %") if share else (1, "")
+    percent = re.match(r"%\s*", unit or "") if _is_number(value) else None
+    scale, sign = (100 if share else 1), (" %" if share or percent else "")
+    digits = None
     if share:
-        unit = unit[share.end() :]
-        percent = abs(100 * value)
-        digits = 1 if percent >= 1 or percent == 0 else _digits(percent)
-    elif not isinstance(value, float) or not math.isfinite(value):
-        digits = None
-    elif value.is_integer() and low is None and high is None and not re.match(r"[A-Z]{3}\b", unit or ""):
-        digits = 0
-    else:
-        digits = _digits(value)
+        shown = abs(100 * value)
+        digits = 1 if shown >= 1 or shown == 0 else _digits(shown)
+    elif isinstance(value, float) and math.isfinite(value):
+        # No digit that the chapter did not give, but cents in pairs.
+        given = max(_decimals(x) for x in (value, low, high) if _is_number(x))
+        digits = _digits(value) if re.match(r"[A-Z]{3}\b", unit or "") else min(_digits(value), given)
+    if share or percent:
+        unit = unit[(share or percent).end() :]
 
     def scaled(x: object) -> str:
         return number(float(x) * scale if share else x, digits=digits)
@@ -141,6 +142,12 @@ def _digits(value: float) -> int:
     if size >= 1:
         return 2
     return min(2 - math.floor(math.log10(size)), 6)
+
+
+def _decimals(value: float) -> int:
+    """How many decimals a number is written with: 29.1 has one, 2357.0 has none."""
+    written = f"{value:.10f}".rstrip("0")
+    return len(written.partition(".")[2])
 
 
 def _minus(text: str) -> str:

@@ -38,7 +38,21 @@ def test_the_bounds_have_the_digits_of_the_value():
     shown = figure(9.8, "USD", 9.123, 10.5)
     assert shown["interval"] == "9.12 to 10.50"
     assert figure(0.5, "share", 0.4, None)["interval"] == "at least 40.0 %"
-    assert figure(0.5, "", None, 0.75)["interval"] == "at most 0.750"
+    assert figure(0.5, "", None, 0.75)["interval"] == "at most 0.75"
+    assert figure(5.0, "days", 3.25, 7.0)["interval"] == "3.25 to 7.00"
+
+
+def test_no_digit_is_made_up():
+    assert figure(29.1, "days")["value"] == "29.1"
+    assert figure(0.61, "")["value"] == "0.61"
+    assert figure(1e-7, "")["value"] == "0.000000"
+
+
+def test_a_percent_sign_stands_beside_its_value():
+    shown = figure(29.1, "% of the margin", 20.0, 31.5)
+    assert shown == {"value": "29.1 %", "unit": "of the margin", "interval": "20.0 to 31.5 %"}
+    assert figure(40.5, "%")["unit"] == ""
+    assert figure(0.7, "percentage points")["value"] == "0.7"
 
 
 def test_a_share_is_put_in_percent_and_a_word_is_left_alone():
