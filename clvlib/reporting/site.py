@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from clvlib.reporting import wording
 from clvlib.reporting.chapter_page import TEMPLATES, ChapterBody, render_chapter
+from clvlib.reporting.data_quality import describe_datasets
 from clvlib.reporting.prose import anchor
 from clvlib.reporting.search_index import search_index
 
@@ -59,7 +60,7 @@ def build_site(out: Path) -> Path:
     run.setdefault("versions", {})
     run["title"] = run.get("title") or out.name
     chapters = _chapters(out, run)
-    datasets = _datasets(chapters)
+    datasets = describe_datasets(chapters)
     environment = _environment()
     environment.globals.update(
         run=run, chapters=chapters, parts=_parts(chapters), datasets=datasets, status=_status(run, chapters)
@@ -196,53 +197,6 @@ def _parts(chapters: list[dict]) -> list[dict]:
         part = parts.setdefault(chapter["part"], {"title": chapter["part_title"], "chapters": []})
         part["chapters"].append(chapter)
     return list(parts.values())
-
-
-def _datasets(chapters: list[dict]) -> list[dict]:
-    """Each dataset of the run once, with the chapters that used it; chapters' ``data`` become the same objects."""
-    datasets: dict[tuple, dict] = {}
-    for chapter in chapters:
-        data = chapter["data"]
-        if not data:
-            continue
-        key = (data["name"], data.get("sha256"), data["lines"])
-        if key not in datasets:
-            taken = sum(other["name"] == data["name"] for other in datasets.values())
-            name = f"data-{anchor(data['name'])}" + (f"-{taken + 1}" if taken else "")
-            balance = _balance(data.get("reconciliation") or [])
-            datasets[key] = data | {"anchor": name, "used_by": [], "balance": balance, "facts": _source(data)}
-        chapter["data"] = datasets[key]
-        datasets[key]["used_by"].append(chapter)
-    return list(datasets.values())
-
-
-def _balance(reconciliation: list[dict]) -> dict:
-    """Whether what was read is what is accounted for, recomputed here from the rows the page shows."""
-
-    def total(read: bool, column: str, scale: int) -> int:
-        rows = [row for row in reconciliation if (row["outcome"] == "read") == read]
-        return sum(round((row[column] or 0) * scale) for row in rows)
-
-    holds = total(True, "lines", 1) == total(False, "lines", 1) and abs(
-        total(True, "amount", 100) - total(False, "amount", 100)
-    ) <= len(reconciliation)
-    words = "Every line read is accounted for, and the money adds up."
-    return {"holds": holds, "words": words if holds else "The rows above do not add up to what was read."}
-
-
-def _source(data: dict) -> list[tuple[str, Any]]:
-    url = data.get("url")
-    if url and urlsplit(url).scheme in ("http", "https"):
-        url = Markup('<a href="{0}" rel="noopener noreferrer">{0}</a>').format(url)
-    facts = [
-        ("Origin", data.get("origin")),
-        ("Address", url),
-        ("Licence", data.get("licence")),
-        ("SHA-256", data.get("sha256")),
-        ("Currency", "not stated" if data.get("currency") == "XXX" else data.get("currency")),
-        ("Time zone", data.get("timezone")),
-    ]
-    return [(name, value) for name, value in facts if value]
 
 
 def _status(run: dict, chapters: list[dict]) -> str:
