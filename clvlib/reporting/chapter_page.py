@@ -161,10 +161,10 @@ class _Exporter(TemplateExporter):
             html = _without_turning(html)
         start = 0
         for heading in _HEADING.finditer(html):
-            self.sections[-1].text += " " + Markup(html[start : heading.start()]).striptags()
+            self.sections[-1].text += " " + _words(html[start : heading.start()])
             self.sections.append(Section(Markup(heading[3]).striptags(), heading[2]))
             start = heading.end()
-        self.sections[-1].text += " " + Markup(html[start:]).striptags()
+        self.sections[-1].text += " " + _words(html[start:])
         return html
 
     def _plain(self, text: str) -> str:
@@ -189,6 +189,11 @@ class _Exporter(TemplateExporter):
         self.sections[-1].output += " " + source[:_MOST_SEARCHED]
         formula = re.fullmatch(r"\s*(\${1,2})(?P<body>.*?)\1\s*", source, re.S)
         return to_mathml(formula["body"] if formula else source, display=True)
+
+
+def _words(html: str) -> str:
+    """The text of prose without its formulas, which are not words once they stand in a line."""
+    return Markup(re.sub(r"<math.*?</math>", "", html, flags=re.S)).striptags()
 
 
 def _head(html: str) -> tuple[str, Markup, str]:

@@ -1,5 +1,6 @@
 """The datasets of a run as the report describes them: what was read, what became of it, where it is from."""
 
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,12 @@ def describe_datasets(chapters: list[dict]) -> list[dict]:
             datasets[key] = data | {"anchor": name, "used_by": [], "balance": balance, "facts": _source(data)}
         chapter["data"] = datasets[key]
         datasets[key]["used_by"].append(chapter)
+    # A chapter that failed before it could hand over still says on its page which data it worked on.
+    named = {data["name"]: data for data in datasets.values()}
+    for chapter in chapters:
+        if chapter.get("status") == "failed" and not chapter["data"]:
+            name = PurePath(str(chapter["parameters"].get("dataset", ""))).name
+            chapter["data"] = named.get(name)
     return list(datasets.values())
 
 

@@ -116,9 +116,9 @@ def test_the_line_that_turns_pages_is_left_to_the_page(body, cells):
 
 def test_search_sections_follow_the_headings_and_take_in_outputs(body, cells):
     stream = cells.output("stream", name="stdout", text="printed words")
-    chapter = body(cells.prose("## Data\n\nBought.\n\n### Odd things\n\nReturned."), cells.code("x", stream))
+    chapter = body(cells.prose("## Data\n\nBought $x^2$.\n\n### Odd things\n\nReturned."), cells.code("x", stream))
     found = {section.title: (section.anchor, section.text.strip(), section.output) for section in chapter.sections}
-    assert found["Data"][:2] == ("Data", "Bought.")
+    assert found["Data"][:2] == ("Data", "Bought .")
     assert found["Odd things"][:2] == ("Odd-things", "Returned.")
     assert "printed words" in found["Odd things"][2]
 

@@ -46,3 +46,10 @@ def test_only_an_address_on_the_web_becomes_a_link():
     assert address("javascript:alert(1)") == "javascript:alert(1)"
     assert "<a" not in str(address("data/shop.csv"))
     assert address(None) is None
+
+
+def test_a_failed_chapter_is_told_by_its_parameter_which_data_it_worked_on():
+    parameters = [{"dataset": "shop"}, {"dataset": "/out/ledger/shop"}, {"dataset": "other"}, {}]
+    failed = [{"data": None, "status": "failed", "parameters": given} for given in parameters]
+    (dataset,) = describe_datasets([{"data": _data()}, *failed])
+    assert [chapter["data"] is dataset for chapter in failed] == [True, True, False, False]

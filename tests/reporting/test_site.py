@@ -190,6 +190,14 @@ def test_a_failed_chapter_says_on_top_how_far_it_came(report):
     assert "It ran 0 of its 1 code cells" in _text(html)
 
 
+def test_a_page_without_handed_over_data_names_its_dataset_or_says_there_is_none(report_folder):
+    report_folder.chapter("01_toy", "0_documents", parameters={"n_max": 3}, handover=None)
+    report_folder.chapter("23_nn", "2_matching", status="failed", parameters={"dataset": "shop"}, handover=None)
+    report_folder.build()
+    assert "This chapter uses no customer data." in report_folder.page("01_toy.html")
+    assert "Data: shop" in report_folder.page("23_nn.html")
+
+
 def test_a_chapter_without_notebook_has_a_page_all_the_same(report):
     assert "does not apply to the data of this run" in report.page("41_retention.html")
     assert "has not run yet" in report.page("42_late.html")
