@@ -11,7 +11,14 @@ from clvlib.retention.rules import (
     effect_sensitivity,
     realised_profit,
 )
-from clvlib.retention.snapshots import FEATURES, snapshot_dates, snapshot_table, varying_features
+from clvlib.retention.snapshots import (
+    FEATURES,
+    SnapshotSplit,
+    snapshot_dates,
+    snapshot_table,
+    split_snapshots,
+    varying_features,
+)
 
 __all__ = [
     "FEATURES",
@@ -21,6 +28,7 @@ __all__ = [
     "BestThreshold",
     "ReturnModel",
     "RuleAudit",
+    "SnapshotSplit",
     "audit_rule",
     "best_threshold",
     "break_even_probability",
@@ -29,5 +37,6 @@ __all__ = [
     "realised_profit",
     "snapshot_dates",
     "snapshot_table",
+    "split_snapshots",
     "varying_features",
 ]

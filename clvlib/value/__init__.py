@@ -1,6 +1,13 @@
 """What customers are worth: discounting, and what acquisition cohorts really brought."""
 
-from clvlib.value.cohorts import CohortCurve, CohortValues, cohort_values, forecast_table, realised_values
+from clvlib.value.cohorts import (
+    CohortCurve,
+    CohortValues,
+    cohort_values,
+    forecast_table,
+    realised_path,
+    realised_values,
+)
 from clvlib.value.discounting import (
     DAYS_PER_YEAR,
     annual_rate,
@@ -27,5 +34,6 @@ __all__ = [
     "payback_period",
     "period_rate",
     "present_value",
+    "realised_path",
     "realised_values",
 ]

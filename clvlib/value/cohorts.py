@@ -16,7 +16,7 @@ import pandas as pd
 
 from clvlib.value.discounting import period_rate
 
-__all__ = ["CohortCurve", "CohortValues", "cohort_values", "forecast_table", "realised_values"]
+__all__ = ["CohortCurve", "CohortValues", "cohort_values", "forecast_table", "realised_path", "realised_values"]
 
 _PERIOD = {"month": "M", "quarter": "Q", "week": "W"}
 
@@ -51,14 +51,6 @@ class CohortValues:
         """Mean value per customer by age over all cohorts that have lived it, each customer counting once."""
         known = self.per_customer.notna().mul(self.customers, axis=0).sum()
         return self.per_customer.mul(self.customers, axis=0).sum() / known
-
-    def since(self, cohort: str) -> "CohortValues":
-        """Without the cohorts before ``cohort``: those whose customers may be older than the log."""
-        keep = self.customers.index >= cohort
-        if not keep.any():
-            raise ValueError(f"no cohort from {cohort!r} on; the last one is {self.customers.index[-1]!r}")
-        table = self.per_customer[keep].dropna(axis=1, how="all")
-        return CohortValues(self.customers[keep], table, self.period_days, self.as_of)
 
 
 def cohort_values(
@@ -142,6 +134,41 @@ def realised_values(
     value = np.bincount(inside["code"], weights=inside["value"], minlength=len(customers))
     lived = (end - customers["first_purchase"].dt.normalize()).dt.days >= horizon_days
     return customers.assign(realised_value=np.where(lived, value, np.nan))
+
+
+def realised_path(
+    lines: pd.DataFrame,
+    *,
+    horizon_days: int,
+    period_days: int = 30,
+    annual_discount_rate: float = 0.0,
+    margin_rate: float = 1.0,
+    as_of: pd.Timestamp | str | None = None,
+) -> pd.Series:
+    """In which of their first periods did customers bring what they brought within ``horizon_days``?
+
+    Mean value by age over exactly the customers who have lived the horizon, so that every age is about the same people
+    and the sum is the mean of :func:`realised_values`. Returns a Series by age, in currency per customer; the last
+    period is cut off at the horizon. ValueError: nobody has lived the horizon; others as :func:`cohort_values`.
+
+    >>> lines = pd.DataFrame({
+    ...     "customer_id": ["a", "b", "a"], "amount": [10.0, 20.0, 30.0],
+    ...     "timestamp": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-15"])})
+    >>> realised_path(lines, horizon_days=46, period_days=23).tolist()
+    [10.0, 30.0]
+    """
+    if horizon_days < 1 or period_days < 1:
+        raise ValueError(f"horizon_days and period_days must be at least 1, got {horizon_days} and {period_days}")
+    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    lived = ((end - customers["first_purchase"].dt.normalize()).dt.days >= horizon_days).to_numpy()
+    if not lived.any():
+        raise ValueError(
+            f"none of {len(lived)} customers has lived {horizon_days} days by {end.date()}; shorten horizon_days"
+        )
+    inside = aged[(aged["day"] < horizon_days) & lived[aged["code"]]]
+    n_ages = -(-horizon_days // period_days)
+    money = np.bincount(inside["day"] // period_days, weights=inside["value"], minlength=n_ages)
+    return pd.Series(money / lived.sum(), index=pd.RangeIndex(n_ages, name="age"), name="value")
 
 
 class CohortCurve:

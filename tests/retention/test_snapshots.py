@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.retention.snapshots import FEATURES, snapshot_dates, snapshot_table, varying_features
+from clvlib.retention.snapshots import FEATURES, snapshot_dates, snapshot_table, split_snapshots, varying_features
 
 
 @pytest.fixture
@@ -143,6 +143,28 @@ def test_dates_hold_both_windows_in_full_and_step_evenly(lines):
     assert dates[-1] == end - pd.Timedelta(days=7)
     assert start + pd.Timedelta(days=30) <= dates[0] < start + pd.Timedelta(days=37)
     assert set(np.diff(dates)) == {np.timedelta64(7, "D")}
+
+
+def test_no_outcome_of_training_reaches_the_test(lines):
+    cut = pd.Timestamp("2024-04-01")
+    table = snapshot_table(lines, snapshot_dates=snapshot_dates(lines, step_days=1))
+    train, calibrate, test = split_snapshots(table, cut=cut, outcome_days=7, calibration_days=20)
+    level_from = cut - pd.Timedelta(days=20)
+    week = pd.Timedelta(days=7)
+    assert train["snapshot_date"].max() + week == level_from == calibrate["snapshot_date"].min()
+    assert calibrate["snapshot_date"].max() + week == cut == test["snapshot_date"].min()
+    assert len(train) + len(calibrate) + len(test) < len(table)
+    assert set(train["customer_id"]) & set(test["customer_id"])
+
+
+@pytest.mark.parametrize(
+    ("cut", "calibration_days", "piece"),
+    [("2024-03-01", 60, "train"), ("2024-04-01", 5, "calibrate"), ("2024-04-28", 20, "test")],
+)
+def test_an_empty_piece_is_refused_by_name(lines, cut, calibration_days, piece):
+    table = snapshot_table(lines, snapshot_dates=snapshot_dates(lines))
+    with pytest.raises(ValueError, match=f"left to {piece}: the table has 12 dates from 2024-02-06 to 2024-04-23"):
+        split_snapshots(table, cut=cut, calibration_days=calibration_days)
 
 
 def test_features_that_do_not_vary_are_left_out(lines):

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.value.cohorts import CohortCurve, CohortValues, cohort_values, forecast_table, realised_values
+from clvlib.value.cohorts import (
+    CohortCurve,
+    CohortValues,
+    cohort_values,
+    forecast_table,
+    realised_path,
+    realised_values,
+)
 
 
 def log(*rows):
@@ -115,13 +122,16 @@ def test_forecast_table_holds_only_cells_lived_after_the_cut_and_the_curve_wins_
     assert error["curve"] < 0.2 * error["last_period"] < error["own_average"]
 
 
-def test_since_leaves_older_cohorts_out(decaying):
-    cohorts = cohort_values(decaying)
-    later = cohorts.since("2023-03")
-    assert later.customers.index[0] == "2023-03"
-    assert later.per_customer.shape[1] == later.lived.max()
-    with pytest.raises(ValueError, match="no cohort from '2030-01'"):
-        cohorts.since("2030-01")
+def test_path_is_about_the_customers_who_lived_the_horizon_and_adds_up(decaying):
+    options = {"horizon_days": 160, "annual_discount_rate": 0.1, "margin_rate": 0.3}
+    path = realised_path(decaying, period_days=30, **options)
+    values = realised_values(decaying, **options)["realised_value"].dropna()
+    assert 0 < len(values) < 400
+    assert path.sum() == pytest.approx(values.mean(), rel=1e-12)
+    discount = 1.1 ** (-np.arange(6) * 30 / 365)
+    assert path.to_numpy() == pytest.approx(30 * 0.6 ** np.arange(6) * discount, rel=1e-12)
+    with pytest.raises(ValueError, match="none of 400 customers has lived 400 days"):
+        realised_path(decaying, horizon_days=400)
 
 
 @pytest.mark.parametrize(
