@@ -25,8 +25,9 @@ _POLICIES = {
 class Options:
     """The options of :func:`clvlib.transactions.read_transactions`, in the form the work needs.
 
-    ``formats`` is never empty; ``as_of`` is naive, in ``timezone``; ``source`` is the name used in messages.
-    Raises LogError for a value that means nothing.
+    ``source`` is the name used in messages; ``formats`` is never empty; ``as_of``, given as text, a Timestamp or
+    None, becomes the last moment that is not the future, naive and in ``timezone``. Raises LogError for a value
+    that means nothing.
     """
 
     source: str
@@ -58,6 +59,10 @@ class Options:
             self._refuse(told, "say decimal=',' and thousands='.' or the like")
         self._check_rates()
         try:
+            object.__setattr__(self, "as_of", _latest(self.as_of, self.timezone))
+        except ValueError:
+            self._refuse(f"as_of={self.as_of!r} is no date", "say as_of='2011-12-09' or '2011-12-09 12:50'")
+        try:
             re.compile(self.cancellations or "")
         except re.error as error:
             self._refuse(
@@ -76,16 +81,12 @@ class Options:
     def _refuse(self, problem: str, remedy: str) -> None:
         raise LogError(self.source, problem, remedy=remedy)
 
-    @staticmethod
-    def latest(as_of: str | pd.Timestamp | None, timezone: str) -> pd.Timestamp:
-        """The last moment that is not the future: now, the moment given, or the end of the day given.
 
-        >>> str(Options.latest("2011-12-09", "UTC"))
-        '2011-12-09 23:59:59.999999'
-        """
-        if as_of is None:
-            return pd.Timestamp.now(tz=timezone).tz_localize(None)
-        moment = pd.Timestamp(as_of)
-        if moment.tzinfo is not None:
-            return moment.tz_convert(timezone).tz_localize(None)
-        return moment + pd.Timedelta(days=1, microseconds=-1) if moment == moment.normalize() else moment
+def _latest(as_of: str | pd.Timestamp | None, timezone: str) -> pd.Timestamp:
+    """The last moment that is not the future: now, the moment given, or the end of the day given."""
+    if as_of is None:
+        return pd.Timestamp.now(tz=timezone).tz_localize(None)
+    moment = pd.Timestamp(as_of)
+    if moment.tzinfo is not None:
+        return moment.tz_convert(timezone).tz_localize(None)
+    return moment + pd.Timedelta(days=1, microseconds=-1) if moment == moment.normalize() else moment

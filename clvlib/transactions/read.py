@@ -85,7 +85,7 @@ def read_transactions(
         zero_amounts=zero_amounts,
         cancellations=cancellations,
         rates=rates,
-        as_of=Options.latest(as_of, timezone),
+        as_of=as_of,
         decimal=decimal,
         thousands=thousands,
     )

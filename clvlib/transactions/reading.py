@@ -87,6 +87,8 @@ class Reading:
                 f"there is a header ({len(source.columns)} columns) and not one line{also}",
                 remedy="export it again, with its lines",
             )
+        if not self.seen:  # nothing but ragged rows: the parts are empty, not absent
+            self.take(pd.DataFrame({name: pd.Series([], dtype="str") for name in source.columns}))
         refuse_currencies(self.currencies, column=self.names.get("currency"), options=options)
         columns, notes = self._without_duplicates(self.kept.pop())
         notes += self._notes(columns)

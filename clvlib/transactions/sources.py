@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -100,12 +103,9 @@ class ExcelSource(FrameSource):
         try:
             with pd.ExcelFile(path, engine="openpyxl") as book:
                 sheets = [str(name) for name in book.sheet_names]
-                frames = {
-                    name: book.parse(name, dtype=object, na_filter=False)
-                    for name in sheets
-                    if sheet in (None, name, sheets.index(name))
-                }
-        except Exception as error:  # openpyxl raises whatever its parts raise on a broken archive
+                wanted = [name for name in sheets if sheet in (None, name, sheets.index(name))]
+                frames = pd.read_excel(book, sheet_name=wanted, dtype=object, na_filter=False) if wanted else {}
+        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise LogError(
                 path.name, f"this is not an Excel workbook ({type(error).__name__}: {error})", remedy="save it again"
             ) from error
@@ -173,28 +173,23 @@ class CsvSource(FrameSource):
     def chunks(self) -> Iterator[pd.DataFrame]:
         self._ragged, self._breaks, done = [], [], 0
         try:
-            for batch in self._batches():
-                frame = pa.table(batch.columns, names=self.columns).to_pandas()
-                for column in batch.columns:
-                    if pa.compute.any(pa.compute.match_substring(column, "\n")).as_py():
-                        breaks = pa.compute.count_substring(column, "\n").to_numpy(zero_copy_only=False)
-                        where = np.flatnonzero(breaks)
-                        self._breaks += zip((where + done).tolist(), breaks[where].tolist(), strict=True)
-                done += len(frame)
-                yield frame
+            with _stream(self.path) as stream:
+                for batch in self._batches(stream):
+                    self._note_breaks(batch, done)
+                    done += len(batch)
+                    yield pa.table(batch.columns, names=self.columns).to_pandas()
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise self._explained(error) from error
         if self._breaks and self._breaks[-1][0] == done - 1 and self._odd_quotes():
             raise self._unclosed()
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self, stream: pa.NativeFile) -> Iterator[pa.RecordBatch]:
         def keep(row):  # Arrow's own reaction is to stop; here the row is set aside, and its text is kept
             self._ragged.append((row.number, row.actual_columns, row.text))
             return "skip"
 
-        kind = pa.large_string()
         return pa.csv.open_csv(
-            _stream(self.path),
+            stream,
             # threads would lose the numbers of ragged rows
             read_options=pa.csv.ReadOptions(block_size=_BLOCK, use_threads=False, encoding=self.encoding),
             # an empty line is kept as a row of blanks for the same reason: numbers stay true
@@ -202,9 +197,16 @@ class CsvSource(FrameSource):
                 delimiter=self.separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=keep
             ),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(self.header, kind), strings_can_be_null=False
+                column_types=dict.fromkeys(self.header, pa.large_string()), strings_can_be_null=False
             ),
         )
+
+    def _note_breaks(self, batch: pa.RecordBatch, done: int) -> None:
+        for column in batch.columns:
+            if pc.any(pc.match_substring(column, "\n")).as_py():
+                breaks = pc.count_substring(column, "\n").to_numpy(zero_copy_only=False)
+                where = np.flatnonzero(breaks)
+                self._breaks += zip((where + done).tolist(), breaks[where].tolist(), strict=True)
 
     @property
     def ragged(self) -> list[tuple[int, int, str]]:
@@ -286,6 +288,8 @@ class CsvSource(FrameSource):
         return LogError(self.name, f"the file is not {self.encoding}", remedy="say its encoding")
 
 
-def _stream(path: Path) -> pa.NativeFile:
+@contextlib.contextmanager
+def _stream(path: Path) -> Iterator[pa.NativeFile]:
     """The file's bytes. Through Python, since Arrow's own file reads 32 blocks ahead, and that is memory."""
-    return pa.input_stream(open(path, "rb"), compression="gzip" if path.suffix == ".gz" else None)
+    with open(path, "rb") as file, pa.input_stream(file, "gzip" if path.suffix == ".gz" else None) as stream:
+        yield stream
