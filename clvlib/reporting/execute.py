@@ -7,6 +7,7 @@ is completed and has an execution count.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -25,6 +26,7 @@ from typing import Any
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
 
 from clvlib.reporting.forkserver import ForkServer, ForkserverError
@@ -240,6 +242,7 @@ def _attempt(
     finally:
         execution.seconds = time.monotonic() - started
         exit_code = _release(kernels, manager_class)
+        _close_loop()
     if kernels.stopped.is_set():
         raise Stopped
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
@@ -274,6 +277,17 @@ def _release(kernels: Kernels, manager_class: type[_Manager]) -> int | None:
         exit_code = manager.exit_code()
         manager.kill_group()
     return exit_code
+
+
+def _close_loop() -> None:
+    """End this thread's event loop, which jupyter_client has made and leaves open, with what still waits in it."""
+    loop = ensure_event_loop()
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 def _times(notebook: NotebookNode) -> list[tuple[float, float]]:

@@ -200,7 +200,8 @@ class _Run:
                     # A bounded wait, so that a signal is seen.
                     done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in done:
-                        self._publish(running.pop(future), future.result())
+                        self._publish(running[future], future.result())
+                        del running[future]
             except BaseException:
                 with _deaf():
                     kernels.stop()

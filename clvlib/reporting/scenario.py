@@ -267,6 +267,8 @@ class _Check:
             self.add(None, str(error))
         except OSError as error:
             self.add(lines["path"], f"path: {path} cannot be read: {error.strerror or error}")
+        except (ValueError, LookupError) as error:  # of an option that only the reader knows to be wrong
+            self.add(None, f"data: the log cannot be read with these options: {error}")
         return path, None
 
     def datasets(self, resolved: dict[str, dict[str, Any]], given: dict[str, dict[str, Any]], *, own: bool) -> None:
