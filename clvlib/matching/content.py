@@ -91,7 +91,6 @@ class ContentMatcher(Recommender):
         self._vectorizer = vectorizer
         self._remember(encode(interactions), pd.Index(catalogue["item_id"]))
         self._profiles = self._profiles_of(self.interactions_.values)
-        self._items_transposed = self.item_vectors_.T.tocsr()
         return self
 
     def _profiles_of(self, values: sparse.csr_array) -> sparse.csr_array:
@@ -115,7 +114,7 @@ class ContentMatcher(Recommender):
         """
         texts = list(texts)
         vectors = self._vectorizer.transform(texts)
-        return pd.DataFrame((vectors @ self._items_transposed).toarray(), index=texts, columns=self.items_.rename(None))
+        return pd.DataFrame((vectors @ self.item_vectors_.T).toarray(), index=texts, columns=self.items_.rename(None))
 
     def profile_table(self, customers: Iterable, *, n: int = 5) -> pd.DataFrame:
         """The n heaviest words of each customer's profile: ``customer_id``, ``rank``, ``word``, ``weight``.
@@ -139,6 +138,6 @@ class ContentMatcher(Recommender):
         table.insert(2, "rank", table.groupby("position").cumcount() + 1)
         return table[table["rank"] <= n].drop(columns="position").reset_index(drop=True)
 
-    def _scores(self, customers: np.ndarray) -> np.ndarray:
-        scores = (self._profiles[customers] @ self._items_transposed).toarray()
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        scores = (self._profiles[customers] @ self.item_vectors_[items].T).toarray()
         return np.where(scores > 0, scores, np.nan)

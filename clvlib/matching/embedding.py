@@ -184,8 +184,8 @@ class DotProductEmbedding(Recommender):
         model.compile(optimizers.Adam(self.learning_rate), loss, steps_per_execution=32, jit_compile=False)
         return model, learnt
 
-    def _scores(self, customers: np.ndarray) -> np.ndarray:
-        scores = self.customer_vectors_[customers] @ self.item_vectors_.T + self.item_bias_
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        scores = self.customer_vectors_[customers] @ self.item_vectors_[items].T + self.item_bias_[items]
         return scores + self.mean_ + self.customer_bias_[customers, None]
 
 

@@ -62,8 +62,8 @@ def _at_most_nth(scores: np.ndarray, n: int) -> np.ndarray:
 class Recommender(BaseEstimator):
     """What every model that makes lists shares: ``recommend``. A model's ``fit`` calls ``_remember``.
 
-    A model implements ``_scores(customers)``: positions of known customers, shape (b,), to scores of shape
-    (b, items), higher is better, NaN where it has no opinion.
+    A model implements ``_scores(customers, items)``: positions of known customers, shape (b,), and of items, shape
+    (m,), to scores of shape (b, m), higher is better, NaN where it has no opinion.
     """
 
     def recommend(
@@ -101,15 +101,17 @@ class Recommender(BaseEstimator):
         known = self.interactions_.customers
         asked = known if customers is None else pd.Index(customers).unique()
         position = known.get_indexer(asked)
-        allowed = np.ones(len(self.items_), dtype=bool) if candidates is None else self.items_.isin(list(candidates))
+        listed = np.arange(len(self.items_))
+        if candidates is not None:
+            listed = np.flatnonzero(self.items_.isin(list(candidates)))
         step = block_rows(len(self.items_))
         blocks = [
-            self._list_block(position[start : start + step], start, n, exclude_seen, allowed)
-            for start in range(0, len(asked), step)
+            self._list_block(position[start : start + step], start, n, exclude_seen, listed)
+            for start in range(0, max(1, len(asked)), step)
         ]
         row, column, place, score = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return pd.DataFrame(
-            {"customer_id": asked[row], "rank": place + 1, "item_id": self.items_[column], "score": score}
+            {"customer_id": asked[row], "rank": place + 1, "item_id": self.items_[listed[column]], "score": score}
         )
 
     def _remember(self, interactions: Interactions, items: pd.Index | None = None) -> None:
@@ -122,25 +124,26 @@ class Recommender(BaseEstimator):
         listed = self._catalogue >= 0
         self.buyers_[self._catalogue[listed]] = interactions.buyers[listed]
 
-    def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, allowed: np.ndarray):
+    def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
         known = position >= 0
-        scores = np.full((len(position), len(self.items_)), np.nan)
+        scores = np.full((len(position), len(listed)), np.nan)
         if known.any():
-            scores[known] = self._scores(position[known])
-        order = self._fill(scores)
-        order[:, ~allowed] = -np.inf
+            scores[known] = self._scores(position[known], listed)
+        order = self._fill(scores, self.buyers_[listed])
         if exclude_seen and known.any():
+            column_of = np.full(len(self.items_) + 1, -1)  # the last one for what is not in the catalogue
+            column_of[listed] = np.arange(len(listed))
             seen = self.interactions_.values[position[known]].tocoo()
-            column = self._catalogue[seen.col]
+            column = column_of[self._catalogue[seen.col]]
             order[np.flatnonzero(known)[seen.row[column >= 0]], column[column >= 0]] = -np.inf
         row, column, place = top_columns(order, n)
         return row + start, column, place, np.nan_to_num(scores[row, column], nan=0.0)
 
-    def _fill(self, scores: np.ndarray) -> np.ndarray:
+    def _fill(self, scores: np.ndarray, buyers: np.ndarray) -> np.ndarray:
         """Scores to sort by: where there is none, popularity, on a scale that ends below the row's lowest score."""
         silent = np.isnan(scores)
         if not silent.any():
             return scores.copy()
         lowest = np.min(scores, axis=1, initial=0.0, where=~silent, keepdims=True)
-        popular = np.where(self.buyers_ > 0, self.buyers_ / max(1.0, self.buyers_.max()) - 2.0, -np.inf)
+        popular = np.where(buyers > 0, buyers / max(1.0, self.buyers_.max()) - 2.0, -np.inf)
         return np.where(silent, lowest + popular, scores)

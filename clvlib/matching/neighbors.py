@@ -141,14 +141,11 @@ class _Neighbors(Recommender):
         row, column, _ = top_columns(alike, min(self.n_neighbors or n_rows, n_rows))
         return sparse.csr_array((alike[row, column], (row, column)), shape=(len(rows), n_rows))
 
-    def _scores(self, customers: np.ndarray) -> np.ndarray:
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         if self.interactions_.explicit:
-            n_items = len(self.items_)
-            row, column = self._rows_and_columns(
-                np.repeat(customers, n_items), np.tile(np.arange(n_items), len(customers))
-            )
-            return self._predict(row, column).reshape(len(customers), n_items)
-        scores = self._weighted_purchases(customers)
+            every_pair = np.repeat(customers, len(items)), np.tile(items, len(customers))
+            return self._predict(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))
+        scores = self._weighted_purchases(customers)[:, items]
         return np.where(scores > 0, scores, np.nan)
 
     def _check_fitted(self) -> None:

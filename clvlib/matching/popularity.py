@@ -40,8 +40,9 @@ class Popularity(Recommender):
         self.popularity_ = buyers.to_numpy(dtype=float)
         return self
 
-    def _scores(self, customers: np.ndarray) -> np.ndarray:
-        scores = np.where(self.popularity_ > 0, self.popularity_, np.nan)
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        popularity = self.popularity_[items]
+        scores = np.where(popularity > 0, popularity, np.nan)
         return np.broadcast_to(scores, (len(customers), len(scores)))
 
 
@@ -70,6 +71,6 @@ class BuyAgain(Recommender):
             raise ValueError("BuyAgain lists what was seen; call recommend with exclude_seen=False.")
         return super().recommend(customers, n=n, exclude_seen=False, candidates=candidates)
 
-    def _scores(self, customers: np.ndarray) -> np.ndarray:
-        own = self.interactions_.values[customers].toarray()
-        return np.where(own > 0, own + 1e-6 * self.buyers_ / self.buyers_.max(), np.nan)
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        own = self.interactions_.values[customers].toarray()[:, items]
+        return np.where(own > 0, own + 1e-6 * self.buyers_[items] / self.buyers_.max(), np.nan)
