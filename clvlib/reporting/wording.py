@@ -48,7 +48,8 @@ def figure(value: object, unit: str, low: float | None = None, high: float | Non
     elif isinstance(value, float) and math.isfinite(value):
         # No digit that the chapter did not give, but cents in pairs.
         given = max(_decimals(x) for x in (value, low, high) if _is_number(x))
-        digits = _digits(value) if re.match(r"[A-Z]{3}\b", unit or "") else min(_digits(value), given)
+        money = re.match(r"[A-Z]{3}\b", unit or "") and (abs(value) >= 0.01 or value == 0)
+        digits = (0 if abs(value) >= 1000 else 2) if money else min(_digits(value), given)
     if share or percent:
         unit = unit[(share or percent).end() :]
 

@@ -29,6 +29,8 @@ def test_numbers(value, shown):
 
 def test_money_keeps_its_cents_where_it_is_small_and_a_count_has_none():
     assert figure(150.0, "USD per customer")["value"] == "150.00"
+    assert figure(0.751, "USD in 28 days", 0.319, 1.243)["interval"] == "0.32 to 1.24"
+    assert figure(0.0042, "USD per click")["value"] == "0.0042"
     assert figure(2357.0, "customers")["value"] == "2,357"
     assert figure(12.0, "customers")["value"] == "12"
     assert figure(241_000.4, "USD in 2 years")["value"] == "241,000"
