@@ -22,9 +22,11 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
@@ -125,6 +127,28 @@ class Kernels:
         )
 
 
+class _Client(AsyncKernelClient):
+    """Ready when it has an answer on both channels.
+
+    The base class then listens for another 0.2 s, to throw away what nbclient does not look at anyway: messages that
+    are no answer to a cell of its.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        deadline = time.monotonic() + (timeout or float("inf"))
+        while time.monotonic() < deadline:
+            self.kernel_info()
+            with contextlib.suppress(Empty):
+                answer = await self.shell_channel.get_msg(timeout=1)
+                if answer["msg_type"] == "kernel_info_reply":
+                    await self.iopub_channel.get_msg(timeout=0.2)
+                    self._handle_kernel_info_reply(answer)
+                    return
+            if not await self._async_is_alive():
+                raise RuntimeError("it died before it answered")
+        raise RuntimeError(f"it did not answer in {timeout:.0f} seconds")
+
+
 class _Manager(AsyncKernelManager):
     """Talks over Unix sockets where there are any: parallel kernels race for TCP ports, and lose."""
 
@@ -137,6 +161,7 @@ class _Manager(AsyncKernelManager):
         connection_file = str(self.kernels.folder / f"{uuid.uuid4().hex[:8]}.json")
         short = os.name == "posix" and len(connection_file) < _LONGEST_SOCKET
         super().__init__(**options, connection_file=connection_file, transport="ipc" if short else "tcp")
+        self.client_factory = _Client
 
     @property
     def kernel_spec(self):

@@ -26,7 +26,7 @@ _SOURCE_KEYS = ("name", "title", "kind", "origin", "licence", "sha256", "url")
 
 def hand_over(
     *,
-    data: Dataset,
+    data: Dataset | None,
     figures: Sequence[Mapping[str, Any]] = (),
     customers: pd.DataFrame | None = None,
     as_of: Any = None,
@@ -37,7 +37,8 @@ def hand_over(
     Parameters
     ----------
     data
-        The :class:`clvlib.datasets.Dataset` the chapter used; the report's pages say so.
+        The :class:`clvlib.datasets.Dataset` the chapter used, which the report's pages name; None for a chapter on
+        no customers' data.
     figures
         The few headline figures: mappings with ``name``, ``value`` (a number or a text), ``unit`` (with
         currency and period where it is money, ``""`` for a bare number) and, where there is an interval,
@@ -66,16 +67,18 @@ def hand_over(
     """
     rows = _checked_figures(figures)
     if customers is not None:
+        if data is None:
+            raise ValueError("a customer table needs the data its customers are from; give data too")
         customers = _checked_customers(customers)
     target = os.environ.get(ENVIRONMENT)
     if not target:
         return
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = data.ledger.lines
-    as_of = lines["timestamp"].max() if as_of is None else as_of
+    if as_of is None and data is not None:
+        as_of = data.ledger.lines["timestamp"].max()
     document = {
-        "data": _described(data),
+        "data": None if data is None else _described(data),
         "figures": rows,
         "as_of": _day(as_of),
         "horizon_days": None if horizon_days is None else _number(horizon_days),

@@ -1,7 +1,7 @@
 """What a chapter declares: its parameters with type, default, range and meaning, read without running anything.
 
 The cell tagged ``parameters`` holds typed assignments of literals. The comment behind one is for the reader, and
-three phrases in it are for the machine too::
+three phrases in it are for the machine too (``needs`` behind ``dataset`` only)::
 
     annual_discount_rate: float = 0.10  # per year, in [0, 1)
     payment: str = "end"                # one of begin | end
@@ -186,7 +186,7 @@ def _parameter(statement: ast.stmt, comments: dict[int, str], where: str) -> Par
     comment = comments.get(statement.end_lineno, "")
     interval = _INTERVAL.search(comment)
     choices = _CHOICES.search(comment)
-    needs = _NEEDS.search(comment)
+    needs = _NEEDS.search(comment) if name == "dataset" else None
     parameter = Parameter(
         name=name,
         type=kind,

@@ -54,6 +54,14 @@ def test_as_of_is_the_last_line_where_it_is_not_given(data, folder):
     assert json.loads((folder / "handover.json").read_text())["as_of"] == "1998-06-30"
 
 
+def test_a_chapter_on_no_data_hands_over_figures_only(folder):
+    hand_over(data=None, figures=[{"name": "errors found", "value": 22, "unit": ""}])
+    document = json.loads((folder / "handover.json").read_text())
+    assert (document["data"], document["as_of"], document["customers"]) == (None, None, None)
+    with pytest.raises(ValueError, match="give data too"):
+        hand_over(data=None, customers=pd.DataFrame({"customer_id": ["a"]}))
+
+
 @pytest.mark.parametrize("value", [float("nan"), np.inf, None, pd.NA])
 def test_what_is_not_finite_is_said_to_be_missing(data, folder, value):
     hand_over(data=data, figures=[{"name": "a", "value": value, "unit": "", "low": float("nan")}])
