@@ -168,7 +168,7 @@ class _Exporter(TemplateExporter):
         return html
 
     def _plain(self, text: str) -> str:
-        text = strip_ansi(text)
+        text = strip_ansi(text).rstrip("\n")
         self.sections[-1].output += " " + text[:_MOST_SEARCHED]
         if len(text) <= _MOST_TEXT:
             return text
