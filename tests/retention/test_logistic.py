@@ -77,6 +77,16 @@ def test_rows_of_one_customer_are_not_new_evidence():
     pd.testing.assert_frame_equal(a, b, rtol=1e-3)
 
 
+def test_robust_covariance_is_the_inverse_information_where_the_model_is_true():
+    table = snapshots(60_000).assign(customer_id=np.arange(60_000).astype(str))
+    model = ReturnModel(C=1e6).fit(table)
+    x = model.pipeline_[:-1].transform(table[model.features_].to_numpy())
+    design = np.column_stack([np.ones(len(x)), x])
+    p = model.predict_probability(table)
+    information = design.T @ (design * (p * (1 - p))[:, None])
+    assert np.diag(model.covariance_) == pytest.approx(np.diag(np.linalg.inv(information)), rel=0.05)
+
+
 def test_scaling_is_learnt_from_training_rows_only():
     train, test = snapshots(3000), snapshots(500, seed=2)
     model = ReturnModel().fit(train)
