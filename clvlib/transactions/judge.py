@@ -17,9 +17,13 @@ from clvlib.transactions.options import Options
 from clvlib.transactions.parse import as_arrow, identifiers, numbers, text, times
 from clvlib.transactions.rules import LARGEST_AMOUNT, NUMBERS, UNKNOWN, rules
 
-__all__ = ["RETURN", "Judged", "all_blank", "judge", "returned"]
+__all__ = ["DUPLICATE", "POLICIES", "Judged", "all_blank", "judge", "returned"]
 
 RETURN = "return (negative amount or quantity, or a cancelled order)"
+ZERO = "amount is zero"
+DUPLICATE = "exact duplicate of an earlier line"
+#: Reasons that follow from a policy and not from a mistake in the log.
+POLICIES = frozenset((RETURN, ZERO, DUPLICATE))
 _LOST = "customer_id has lost digits (a float above 2**53, or a spreadsheet's 1.2E+11)"
 _IDENTIFIERS = ("customer_id", "order_id", "item_id")
 _MONEY = ("amount", "unit_price", "discount", "unit_cost")
@@ -90,7 +94,7 @@ def judge(raw: pd.DataFrame, names: Mapping[str, str], options: Options) -> Judg
             mask &= ~unreadable[rule.column]
         found.append((rule.reason, mask))
     if options.zero_amounts == "reject":
-        found.append(("amount is zero", columns["amount"] == 0))
+        found.append((ZERO, columns["amount"] == 0))
     if options.returns == "reject":
         found.append((RETURN, returned(columns, options.cancellations)))
     result.found = [(reason, mask) for reason, mask in found if mask.any()]

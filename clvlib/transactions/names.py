@@ -10,6 +10,24 @@ from clvlib.transactions.errors import LogError, nearest, some
 __all__ = ["named"]
 
 _HOUSE = (*REQUIRED, *OPTIONAL)
+#: What shops call the required columns; only to name a likely one in a message.
+_CALLED = {
+    "customer_id": (
+        "customer",
+        "client",
+        "user",
+        "member",
+        "buyer",
+        "household",
+        "account",
+        "kunde",
+        "客户",
+        "用户",
+        "会员",
+    ),
+    "timestamp": ("date", "time", "day", "when", "datum", "日期", "时间"),
+    "amount": ("total", "value", "sales", "revenue", "sum", "price", "paid", "betrag", "金额"),
+}
 
 
 def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
@@ -57,7 +75,7 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
     for ours in REQUIRED:
         if ours in result or (ours == "amount" and {"quantity", "unit_price"} <= set(result)):
             continue
-        near = nearest(ours, [c for c in source.columns if c not in result.values()])
+        near = _likely(ours, [name for name in source.columns if name not in result.values()])
         instead = " (nor quantity and unit_price to compute it from)" if ours == "amount" else ""
         raise LogError(
             source.name,
@@ -65,6 +83,12 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
             remedy=f"say which one it is, for example columns={{{near or 'its name in the file'!r}: {ours!r}}}",
         )
     return {ours: result[ours] for ours in _HOUSE if ours in result}
+
+
+def _likely(ours: str, candidates: list[str]) -> str | None:
+    """The column most likely meant: spelt alike, or called what shops call it."""
+    called = (name for word in _CALLED[ours] for name in candidates if word in name.casefold())
+    return nearest(ours, candidates) or next(called, None)
 
 
 def _found(source) -> str:

@@ -42,6 +42,7 @@ class Options:
     as_of: pd.Timestamp
     decimal: str
     thousands: str
+    max_rejected_share: float
 
     def __post_init__(self):
         for option, known in _POLICIES.items():
@@ -57,6 +58,8 @@ class Options:
         if len(self.decimal) != 1 or self.decimal == self.thousands or len(self.thousands) > 1:
             told = f"decimal={self.decimal!r} and thousands={self.thousands!r} do not go together"
             self._refuse(told, "say decimal=',' and thousands='.' or the like")
+        if not 0 <= self.max_rejected_share <= 1:
+            self._refuse(f"max_rejected_share={self.max_rejected_share!r} is no share", "say a number from 0 to 1")
         self._check_rates()
         try:
             object.__setattr__(self, "as_of", _latest(self.as_of, self.timezone))

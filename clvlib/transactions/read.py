@@ -29,6 +29,7 @@ def read_transactions(
     cancellations: str | None = None,
     rates: Mapping[str, float] | None = None,
     as_of: str | pd.Timestamp | None = None,
+    max_rejected_share: float = 0.5,
     encoding: str = "utf-8",
     separator: str = ",",
     decimal: str = ".",
@@ -54,6 +55,8 @@ def read_transactions(
     cancellations : regular expression for the order_id of cancelled orders, such as "^C"
     rates : {"USD": 0.92, …}, the value of one unit in ``currency``: without it a log with several is refused
     as_of : the latest time that is not the future (default: now); a date without a time means its whole day
+    max_rejected_share : a log that loses more than this share of its lines was misread, and is refused
+        Lines that a policy rejects (``returns``, ``duplicates``, ``zero_amounts``) do not count.
     encoding, separator, decimal, thousands : how a CSV is written; the latter two also hold for numbers typed as text
     sheet : which sheet of a workbook that has several
 
@@ -88,6 +91,7 @@ def read_transactions(
         as_of=as_of,
         decimal=decimal,
         thousands=thousands,
+        max_rejected_share=max_rejected_share,
     )
     reading = Reading(opened, named(opened, columns), options)
     for chunk in opened.chunks():

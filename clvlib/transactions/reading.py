@@ -14,7 +14,7 @@ from clvlib.columns import OPTIONAL, REQUIRED
 from clvlib.transactions.arrays import Columns, Pile, as_series, filtered, fingerprint, repeated, taken
 from clvlib.transactions.errors import LogError
 from clvlib.transactions.hints import remedy
-from clvlib.transactions.judge import all_blank, judge, returned
+from clvlib.transactions.judge import DUPLICATE, all_blank, judge, returned
 from clvlib.transactions.ledger import Ledger, money, reconcile
 from clvlib.transactions.options import Options
 from clvlib.transactions.parse import as_arrow
@@ -113,7 +113,7 @@ class Reading:
             timezone=options.timezone,
         )
         contract(options.as_of, list(lines.columns)).validate(lines)
-        refuse_useless(ledger, source=source.name, names=self.names)
+        refuse_useless(ledger, names=self.names, options=options)
         return ledger
 
     def _without_duplicates(self, columns: Columns) -> tuple[Columns, list[tuple[str, int, int]]]:
@@ -130,7 +130,7 @@ class Reading:
             first, last = np.searchsorted(positions, (start, start + len(chunk)))
             if last > first:
                 here = positions[first:last]
-                reasons = np.full(len(here), "exact duplicate of an earlier line", dtype=object)
+                reasons = np.full(len(here), DUPLICATE, dtype=object)
                 self._reject(chunk.iloc[here - start], here, reasons, amounts[first:last])
             start += len(chunk)
         stay = np.ones(len(columns["amount"]), bool)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
 from clvlib.transactions.errors import LogError, some
 from clvlib.transactions.hints import remedy
+from clvlib.transactions.judge import POLICIES
 from clvlib.transactions.ledger import Ledger
 from clvlib.transactions.options import Options
 
@@ -40,39 +42,53 @@ def refuse_currencies(codes: Counter, *, column: str | None, options: Options) -
         )
 
 
-def refuse_useless(ledger: Ledger, *, source: str, names: Mapping[str, str]) -> None:
-    """Raise LogError where no chapter could start: nothing kept, no customer, or nothing sold."""
-    kept, read = ledger.lines, int(ledger.reconciliation["lines"].iloc[0])
+def refuse_useless(ledger: Ledger, *, names: Mapping[str, str], options: Options) -> None:
+    """Raise LogError where no chapter could start: too much misread, nothing kept, no customer, or nothing sold.
+
+    What a policy rejects (returns, duplicates, zero amounts) was asked for; it is not misread.
+    """
+    _refuse_misread(ledger, names, options)
+    source, kept, read = options.source, ledger.lines, int(ledger.reconciliation["lines"].iloc[0])
     if (kept["amount"] > 0).any():
         return
     sold = len(kept) + len(ledger.returns)
-    if sold:
-        negative = int((kept["amount"] < 0).sum()) + len(ledger.returns)
+    if not sold and len(ledger.guests):
         raise LogError(
             source,
-            f"column {names.get('amount', 'quantity × unit_price')!r} (amount): no line with a customer is "
-            f"above zero: {negative:,} returns and {sold - negative:,} zero amounts, of {read:,} lines read",
-            remedy="add the purchases; where the file books purchases as negative, turn the sign first",
-            ledger=ledger,
-        )
-    told = [
-        f"{len(rows):,} × {reason} (first in row {rows.iloc[0]:,})"
-        for reason, rows in ledger.rejected.groupby("reason", sort=False)["row"]
-    ]
-    rejected = "; ".join(told[:4])
-    if len(ledger.guests):
-        also = f"; rejected: {rejected}" if told else ""
-        raise LogError(
-            source,
-            f"column {names['customer_id']!r} (customer_id) is blank in all {len(ledger.guests):,} lines that "
-            f"could be kept, of {read:,} read{also}",
+            f"column {names['customer_id']!r} (customer_id) is blank in all {len(ledger.guests):,} lines that could "
+            f"be kept, of {read:,} read",
             remedy="map the column that says who bought",
             ledger=ledger,
         )
-    columns = some(f"{names[ours]}" for ours in ("timestamp", "amount") if ours in names)
+    negative = int((kept["amount"] < 0).sum()) + len(ledger.returns)
+    told = f"no line with a customer is above zero ({negative:,} returns, {sold - negative:,} zeros, of {read:,} read)"
+    rejected = f"; rejected: {_told(ledger)}" if len(ledger.rejected) else ""
     raise LogError(
         source,
-        f"none of {read:,} lines could be kept (columns {columns}): {rejected}",
-        remedy=remedy(ledger.rejected, names) or "mend the columns that the reasons name, or map others",
+        f"column {names.get('amount', 'quantity × unit_price')!r} (amount): {told}{rejected}",
+        remedy="add the purchases; where the file books purchases as negative, turn the sign first",
         ledger=ledger,
     )
+
+
+def _refuse_misread(ledger: Ledger, names: Mapping[str, str], options: Options) -> None:
+    read = int(ledger.reconciliation["lines"].iloc[0])
+    by_reason = ledger.rejected["reason"].value_counts()
+    misread = sum(int(n) for reason, n in by_reason.items() if not POLICIES.issuperset(reason.split("; ")))
+    if misread <= options.max_rejected_share * read:
+        return
+    columns = some(names[ours] for ours in ("timestamp", "amount") if ours in names)
+    many = f"{misread:,} of {read:,} lines would be rejected"
+    advice = remedy(ledger.rejected, names) or "mend the columns that the reasons name, or map others"
+    if misread == read:
+        many = f"none of {read:,} lines can be kept"
+    else:
+        advice += f"; or accept the loss with max_rejected_share={math.ceil(100 * misread / read) / 100}"
+    raise LogError(options.source, f"{many} (columns {columns}): {_told(ledger)}", remedy=advice, ledger=ledger)
+
+
+def _told(ledger: Ledger) -> str:
+    """The four commonest reasons with their counts and first rows."""
+    first = ledger.rejected.groupby("reason")["row"].min()
+    counts = ledger.rejected["reason"].value_counts().head(4)
+    return "; ".join(f"{n:,} × {reason}, first in row {first[reason]:,}" for reason, n in counts.items())

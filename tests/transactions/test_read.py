@@ -136,7 +136,7 @@ def test_text_in_a_price_column_on_row_7001_only(tmp_path):
 def test_dates_in_two_formats_are_rejected_with_the_format_that_reads_them(tmp_path):
     text = "customer_id,timestamp,amount\n1,2011-12-09,3\n2,31/12/2010,4\n3,13/01/2011,5\n"
     path = write(tmp_path, text)
-    ledger = read_transactions(path)
+    ledger = read_transactions(path, max_rejected_share=1)
     assert ledger.rejected["row"].tolist() == [3, 4]
     assert "%d/%m/%Y" in ledger.notes["note"].str.cat()
     both = read_transactions(path, date_format=["ISO8601", "%d/%m/%Y"])
@@ -145,10 +145,27 @@ def test_dates_in_two_formats_are_rejected_with_the_format_that_reads_them(tmp_p
 
 def test_a_log_whose_every_date_is_in_another_format_is_refused_with_the_option_that_helps(tmp_path):
     message, ledger = refused(write(tmp_path, "customer_id,When,amount\n1,31/12/2010 8:05,4\n"), {"When": "timestamp"})
-    assert "none of 1 lines could be kept" in message
+    assert "none of 1 lines can be kept" in message
     assert "'When'" in message
     assert "date_format='%d/%m/%Y %H:%M'" in message
     assert len(ledger.rejected) == 1
+
+
+def test_a_log_misread_for_the_greater_part_is_refused_with_the_remedy_until_the_loss_is_accepted(tmp_path):
+    rows = "".join(f"7,{day:02d}/03/2011,1.50\n" for day in range(1, 32))
+    path = write(tmp_path, "customer_id,timestamp,amount\n" + rows)
+    message, ledger = refused(path, date_format="%m/%d/%Y")  # days beyond the 12th give it away
+    assert "19 of 31 lines would be rejected" in message
+    assert "date_format='%d/%m/%Y' (reads 19 of 19 such lines)" in message
+    assert "max_rejected_share=0.62" in message
+    accounted(ledger, 31)
+    assert len(read_transactions(path, date_format="%m/%d/%Y", max_rejected_share=0.62).lines) == 12
+
+
+def test_what_a_policy_rejects_is_not_misread():
+    log = pd.DataFrame({"customer_id": ["1"] * 5, "timestamp": "2011-12-09", "amount": [3.0, 3.0, 3.0, 0.0, 0.0]})
+    ledger = read_transactions(log, duplicates="reject", zero_amounts="reject")
+    assert len(ledger.rejected) == 4
 
 
 def test_days_and_months_that_cannot_be_told_apart_are_said_to_be_so(tmp_path):
@@ -334,7 +351,7 @@ def test_nan_and_infinite_prices_are_rejected_and_counted_as_no_money(tmp_path, 
     )
     if kind == "csv":
         log.to_csv(tmp_path / "shop.csv", index=False, na_rep="NaN")
-    ledger = read_transactions(log if kind == "frame" else tmp_path / "shop.csv")
+    ledger = read_transactions(log if kind == "frame" else tmp_path / "shop.csv", max_rejected_share=1)
     assert ledger.rejected["row"].tolist() == [3, 4, 5, 6]
     reasons = ledger.rejected["reason"].tolist()
     assert ["missing" in reasons[0], "infinite" in reasons[1], "infinite" in reasons[2], "beyond" in reasons[3]] == [
