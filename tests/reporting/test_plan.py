@@ -1,0 +1,127 @@
+"""What makes a chapter's earlier result out of date, and what does not."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+
+from clvlib.reporting import plan
+from clvlib.reporting.parameters import find_chapters
+from clvlib.reporting.plan import leave_out, make_plan, versions
+from clvlib.reporting.scenario import load_scenario
+
+LOG = "customer_id,timestamp,amount\na,2020-01-01,5\n"
+
+
+@pytest.fixture
+def planned(chapters, tmp_path):
+    """``planned(scenario) -> task`` of the one chapter there is; ``only`` and so on go to ``make_plan``."""
+    if not chapters.path.exists():
+        chapters.add("31_clv", "1")
+
+    def planned(text="title: t", *, previous=None, only=None, force=False):
+        path = tmp_path / "s.yaml"
+        path.write_text(text)
+        scenario = load_scenario(path, find_chapters(chapters.path))
+        ledger = tmp_path / "out" / "ledger" / "shop" if scenario.log else None
+        (task,) = make_plan(
+            scenario, tmp_path / "out", ledger=ledger, previous=previous or {}, only=only, force=force
+        )
+        leave_out([task], scenario)
+        return task
+
+    return planned
+
+
+def fingerprint(task) -> str:
+    return task.record["fingerprint"]
+
+
+def test_the_same_has_the_same_fingerprint(planned):
+    assert fingerprint(planned()) == fingerprint(planned("title: another title"))
+
+
+def test_source_parameters_code_and_versions_count(planned, chapters, monkeypatch):
+    found = [fingerprint(planned())]
+    found.append(fingerprint(planned("title: t\nparameters: {rate: 0.2}")))
+    found.append(fingerprint(planned("title: t\nparameters: {dataset: cdnow_full}")))
+    monkeypatch.setattr(plan, "versions", lambda: versions() | {"numpy": "0.0"})
+    found.append(fingerprint(planned()))
+    monkeypatch.setattr(plan, "_clvlib_source", lambda: "edited")
+    found.append(fingerprint(planned()))
+    chapters.add("31_clv", "2")
+    found.append(fingerprint(planned()))
+    assert len(set(found)) == len(found)
+
+
+def test_what_a_notebook_once_showed_does_not_count(planned, chapters):
+    before = fingerprint(planned())
+    path = chapters.path / "3_part" / "31_clv.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs = [new_output("stream", text="1")]
+    notebook.cells[2].execution_count = 7
+    nbformat.write(notebook, path)
+    assert fingerprint(planned()) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["title: t\nparameters: {dataset: LOG}", "title: t\ndata: {name: shop, path: LOG, currency: EUR}"]
+)
+def test_what_is_in_a_log_counts_and_where_it_lies_does_not(planned, tmp_path, text):
+    for name, content in (("a.csv", LOG), ("b.csv", LOG), ("c.csv", LOG + "b,2020-01-02,6\n")):
+        (tmp_path / name).write_text(content)
+    a, b, c = (fingerprint(planned(text.replace("LOG", f"{name}.csv"))) for name in "abc")
+    assert a == b != c
+    if "EUR" in text:
+        assert fingerprint(planned(text.replace("LOG", "a.csv").replace("EUR", "USD"))) != a
+
+
+def test_the_code_of_the_library_has_one_hash_without_the_look_of_pages(tmp_path, monkeypatch):
+    package = tmp_path / "clvlib"
+    (package / "reporting").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(plan.clvlib, "__file__", str(package / "__init__.py"))
+
+    def source() -> str:
+        plan._clvlib_source.cache_clear()
+        return plan._clvlib_source()
+
+    try:
+        empty = source()
+        (package / "reporting" / "site.py").write_text("1")
+        assert source() == empty
+        (package / "reporting" / "hand_over.py").write_text("1")
+        with_hand_over = source()
+        (package / "value.py").write_text("1")
+        assert len({empty, with_hand_over, source()}) == 3
+    finally:
+        plan._clvlib_source.cache_clear()
+
+
+def test_an_earlier_result_is_taken_over_only_whole(planned, tmp_path):
+    old = planned().record | {"status": "ok", "notebook": "n.ipynb", "handover": "h.json", "seconds": 3.0}
+    previous = json.loads(json.dumps({"chapters": [old]}))
+    assert planned(previous=previous).to_run  # its files are not there
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "n.ipynb").touch()
+    (tmp_path / "out" / "h.json").touch()
+    task = planned(previous=previous)
+    assert (task.record["status"], task.record["reused"], task.expected_seconds) == ("ok", True, 3.0)
+    assert planned(previous=previous, force=True).to_run
+    assert not planned(previous=previous, force=True, only=[]).to_run
+    previous["chapters"][0]["status"] = "failed"
+    assert planned(previous=previous).to_run
+    task = planned(previous=previous, only=[])
+    assert (task.record["status"], task.to_run) == ("pending", False)
+
+
+def test_a_log_without_a_needed_column_leaves_the_chapter_out(chapters, planned, tmp_path):
+    needs = "# needs customer_id, timestamp, amount, item_id, item_text"
+    chapters.add("31_clv", "1", parameters=f'dataset: str = "cdnow"  {needs}')
+    assert planned().record["reason"] == "the log cdnow has no column item_id and item_text"
+    (tmp_path / "log.csv").write_text("customer_id,timestamp,amount,item_id\na,2020-01-01,5,x\n")
+    record = planned("title: t\ndata: {name: shop, path: log.csv}").record
+    assert (record["status"], record["reason"]) == ("not_applicable", "the log shop has no column item_text")
+    (tmp_path / "log.csv").write_text("customer_id,timestamp,amount,item_id,item_text\na,2020-01-01,5,x,cup\n")
+    assert planned("title: t\ndata: {name: shop, path: log.csv}").to_run
