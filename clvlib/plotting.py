@@ -55,5 +55,6 @@ def plot_differences(tables: Mapping[str, pd.DataFrame], *, label: str) -> Axes:
         ax.scatter(shown["difference"], shown.index, color=colour, zorder=3)
         ax.axvline(0, color="black", linewidth=1)
         ax.margins(y=0.15)
+        ax.locator_params(axis="x", nbins=5)
         ax.set(title=title, xlabel=label)
     return axes[0]
