@@ -75,6 +75,7 @@ class Log(BaseModel):
     cancellations: _OptionalText = None
     rates: Annotated[dict[str, float] | None, BeforeValidator(_as_read)] = None
     as_of: _OptionalText = None
+    max_rejected_share: Annotated[float, BeforeValidator(_as_read)] = 0.5
     encoding: _Text = "utf-8"
     separator: _Text = ","
     decimal: _Text = "."
