@@ -126,7 +126,7 @@ class Recommender(BaseEstimator):
 
     def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
         known = position >= 0
-        scores = np.full((len(position), len(listed)), np.nan)
+        scores = np.tile(self._scores_for_strangers(listed), (len(position), 1))
         if known.any():
             scores[known] = self._scores(position[known], listed)
         order = self._fill(scores, self.buyers_[listed])
@@ -138,6 +138,10 @@ class Recommender(BaseEstimator):
             order[np.flatnonzero(known)[seen.row[column >= 0]], column[column >= 0]] = -np.inf
         row, column, place = top_columns(order, n)
         return row + start, column, place, np.nan_to_num(scores[row, column], nan=0.0)
+
+    def _scores_for_strangers(self, items: np.ndarray) -> np.ndarray:
+        """What the model says of ``items`` to somebody it knows nothing about, shape (m,); as a rule nothing."""
+        return np.full(len(items), np.nan)
 
     def _fill(self, scores: np.ndarray, buyers: np.ndarray) -> np.ndarray:
         """Scores to sort by: where there is none, popularity, on a scale that ends below the row's lowest score."""

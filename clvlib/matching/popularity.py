@@ -41,9 +41,10 @@ class Popularity(Recommender):
         return self
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
-        popularity = self.popularity_[items]
-        scores = np.where(popularity > 0, popularity, np.nan)
-        return np.broadcast_to(scores, (len(customers), len(scores)))
+        return np.tile(self._scores_for_strangers(items), (len(customers), 1))
+
+    def _scores_for_strangers(self, items: np.ndarray) -> np.ndarray:
+        return np.where(self.popularity_[items] > 0, self.popularity_[items], np.nan)
 
 
 class BuyAgain(Recommender):
