@@ -65,7 +65,7 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
                 f"two columns are to be {ours!r}: {result[ours]!r} and {theirs!r}",
                 remedy=f"leave one out, as with columns={{{_less_sure(columns, result[ours], theirs)!r}: None}}",
             )
-        if theirs in getattr(source, "repeated", ()):
+        if theirs in source.repeated:
             raise LogError(
                 source.name,
                 f"the header has the column {theirs!r} twice, and {ours!r} is read from it",

@@ -88,7 +88,9 @@ def _refuse_misread(ledger: Ledger, names: Mapping[str, str], options: Options) 
 
 
 def _told(ledger: Ledger) -> str:
-    """The four commonest reasons with their counts and first rows."""
-    first = ledger.rejected.groupby("reason")["row"].min()
-    counts = ledger.rejected["reason"].value_counts().head(4)
+    """The four commonest reasons, each with its lines and the first row it holds for."""
+    single = (
+        ledger.rejected[["row", "reason"]].assign(reason=ledger.rejected["reason"].str.split("; ")).explode("reason")
+    )
+    first, counts = single.groupby("reason")["row"].min(), single["reason"].value_counts().head(4)
     return "; ".join(f"{n:,} × {reason}, first in row {first[reason]:,}" for reason, n in counts.items())

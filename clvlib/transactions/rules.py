@@ -61,13 +61,15 @@ def contract(as_of: pd.Timestamp, columns: list[str]):
     def check(rule: Rule):
         return pa.Check(lambda column: not rule.broken(column.to_numpy()).any(), error=rule.reason, ignore_na=False)
 
+    def dtype(name: str):  # not pandera's own: it takes a datetime64 of any unit for any other
+        wanted = COLUMNS[name].dtype
+        return pa.Check(lambda column: str(column.dtype) == wanted, error=f"{name} is not {wanted}", ignore_na=False)
+
     wanted = rules(as_of, columns)
-    kinds = {"str": pd.StringDtype(na_value=np.nan)}
     return pa.DataFrameSchema(
         {
             name: pa.Column(
-                kinds.get(COLUMNS[name].dtype, COLUMNS[name].dtype),
-                checks=[check(rule) for rule in wanted if rule.column == name],
+                checks=[dtype(name), *(check(rule) for rule in wanted if rule.column == name)],
                 nullable=name not in REQUIRED,
             )
             for name in columns

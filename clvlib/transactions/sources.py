@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ class FrameSource:
 
     def __init__(self, frame: pd.DataFrame, *, name: str = "the DataFrame"):
         self.name, self._frame = name, frame
-        self.columns = [str(column) for column in frame.columns]
+        self.columns, self.repeated = _told_apart(str(column) for column in frame.columns)
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """Raw rows in their order, columns named by ``columns``."""
@@ -86,11 +86,12 @@ class ParquetSource(FrameSource):
             raise LogError(
                 path.name, f"this is not a Parquet file ({str(error).splitlines()[0]})", remedy="export it again"
             ) from error
-        self.name, self.columns = path.name, list(self._file.schema_arrow.names)
+        self.name = path.name
+        self.columns, self.repeated = _told_apart(self._file.schema_arrow.names)
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         for batch in self._file.iter_batches(batch_size=_ROWS):
-            yield batch.to_pandas(ignore_metadata=True)
+            yield pa.table(batch.columns, names=self.columns).to_pandas()
 
     def count(self) -> int:
         return self._file.metadata.num_rows
@@ -120,6 +121,8 @@ class ExcelSource(FrameSource):
             raise LogError(path.name, f"{problem}; sheets: {some(sheets)}", remedy="say which one with sheet=…")
         (frame,) = frames.values()
         super().__init__(frame.replace("", None), name=path.name)
+        # pandas has renamed the second of two columns by now
+        self.repeated = [name for name in self.columns if f"{name}.1" in self.columns]
 
 
 class CsvSource(FrameSource):
@@ -152,12 +155,7 @@ class CsvSource(FrameSource):
             )
         self.header = next(csv.reader(io.StringIO(decoded), delimiter=separator), [])
         self.first_line = decoded.splitlines()[0]
-        # a column named twice keeps both, told apart; one that matters is refused when the names are mapped
-        self.columns, seen = [], {}
-        for name in (field.strip() for field in self.header):
-            seen[name] = seen.get(name, 0) + 1
-            self.columns.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-        self.repeated = [name for name, times in seen.items() if times > 1]
+        self.columns, self.repeated = _told_apart(field.strip() for field in self.header)
         self._ragged: list[tuple[int, int, str]] = []
         self._breaks: list[tuple[int, int]] = []
 
@@ -286,6 +284,15 @@ class CsvSource(FrameSource):
                         remedy="say the encoding the shop's program wrote: " + "; ".join(readings),
                     )
         return LogError(self.name, f"the file is not {self.encoding}", remedy="say its encoding")
+
+
+def _told_apart(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names, a second of one kind as ``name (2)``, and those that occur twice: refused later if they are read."""
+    columns, seen = [], {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        columns.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return columns, [name for name, times in seen.items() if times > 1]
 
 
 @contextlib.contextmanager

@@ -108,8 +108,13 @@ def test_a_mapped_column_beside_one_with_our_name_is_ambiguous_until_it_is_left_
     assert read_transactions(path, {"Total": "amount", "amount": None}).lines["amount"].tolist() == [4.0]
 
 
-def test_a_header_that_has_a_needed_column_twice(tmp_path):
-    message, _ = refused(write(tmp_path, "customer_id,timestamp,amount,amount\n1,2011-12-09,3,4\n"))
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "frame"])
+def test_a_header_that_has_a_needed_column_twice(tmp_path, kind):
+    log = pd.DataFrame([["1", "2011-12-09", 3, 4]], columns=["customer_id", "timestamp", "amount", "amount"])
+    path = tmp_path / f"shop.{kind}"
+    if kind != "frame":
+        getattr(log, {"csv": "to_csv", "xlsx": "to_excel"}[kind])(path, index=False)
+    message, _ = refused(log if kind == "frame" else path)
     assert "'amount' twice" in message
 
 
