@@ -16,7 +16,7 @@ import click
 
 import clvlib
 
-__all__ = ["cli", "main"]
+__all__ = ["main"]
 
 _WORDS = {"ok": "ok", "failed": "FAILED", "not_applicable": "does not apply", "pending": "not run"}
 
@@ -36,17 +36,43 @@ class _Failed(_Refused):
     exit_code = 1
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Clv(click.Group):
+    """Whatever goes wrong is a sentence and an exit code."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*arguments, standalone_mode=False, **options)
+        try:
+            code = super().main(*arguments, standalone_mode=False, **options)
+        except click.exceptions.Abort:
+            click.echo("interrupted", err=True)
+            code = 130
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except Exception as error:
+            if os.environ.get("CLV_TRACEBACK"):
+                traceback.print_exc()
+            click.echo(f"clv has a fault: {type(error).__name__}: {error}", err=True)
+            click.echo("CLV_TRACEBACK=1 shows where; please report it with that.", err=True)
+            code = 1
+        sys.exit(code or 0)
+
+
+@click.group(cls=_Clv, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="clv-notebooks", prog_name="clv")
-def cli() -> None:
+def main() -> None:
     """Customer value: notebooks on a transaction log, run as one report."""
 
 
-@cli.command()
+@main.command()
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option("--only", multiple=True, metavar="NAME", help="Run this part (3_value) or chapter (3.1); repeatable.")
+@click.option("--quick", is_flag=True, help="Keep the data, and every other parameter at its stored, small value.")
 @click.option("--jobs", type=click.IntRange(1), help="Chapters at work at the same time [default: processors].")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to [default: reports/<scenario>].")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to [default: reports/<scenario>, or reports/<scenario>_quick]."
+)
 @click.option("--force", is_flag=True, help="Run also what is up to date.")
 @click.option("--timeout", type=click.FloatRange(1), default=1800, show_default=True, help="Seconds a cell may take.")
 @click.option("--fork/--no-fork", default=True, help="Fork kernels from one with the imports done, or start each anew.")
@@ -54,6 +80,7 @@ def cli() -> None:
 def report(
     scenario: Path,
     only: tuple[str, ...],
+    quick: bool,
     jobs: int | None,
     out: Path | None,
     force: bool,
@@ -68,12 +95,12 @@ def report(
     from clvlib.reporting.scenario import ScenarioError, chosen, load_scenario
     from clvlib.transactions import LogError
 
-    out = Path("reports") / scenario.stem if out is None else out
+    out = Path("reports") / (scenario.stem + "_quick" * quick) if out is None else out
     try:
         chapters = find_chapters(_notebooks(notebooks))
         selected, problems = chosen(only, chapters) if only else (None, [])
         try:
-            checked = load_scenario(scenario, chapters)
+            checked = load_scenario(scenario, chapters, quick=quick)
         except ScenarioError as error:
             raise _Refused(_with_only(str(error), problems) + _what_was_read(error, out)) from None
         if problems:
@@ -96,7 +123,7 @@ def report(
     sys.exit({"ok": 0, "failed": 1, "interrupted": 130}[run["status"]])
 
 
-@cli.group()
+@main.group()
 def data() -> None:
     """The data sets chapters can run on."""
 
@@ -150,7 +177,7 @@ def check(names: tuple[str, ...]) -> None:
         raise _Failed(f"not what it should be: {', '.join(wrong)}")
 
 
-@cli.command()
+@main.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if something would change.")
 def refresh(paths: tuple[Path, ...], only_check: bool) -> None:
@@ -176,7 +203,7 @@ def refresh(paths: tuple[Path, ...], only_check: bool) -> None:
         sys.exit(1)
 
 
-@cli.command("new-chapter")
+@main.command("new-chapter")
 @click.argument("stem")
 @click.argument("question")
 @click.option("--notebooks", type=click.Path(path_type=Path), hidden=True)
@@ -188,24 +215,6 @@ def new_chapter(stem: str, question: str, notebooks: Path | None) -> None:
         click.echo(str(make(stem, question, notebooks=_notebooks(notebooks))))
     except (ValueError, OSError) as error:
         raise _Refused(str(error)) from None
-
-
-def main() -> None:
-    """Run the command; whatever goes wrong is a sentence."""
-    try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if os.environ.get("CLV_TRACEBACK"):
-            traceback.print_exc()
-        said = f"{type(error).__name__}: {error}"
-        click.echo(f"clv has a fault: {said}\nCLV_TRACEBACK=1 shows where; please report it with that.", err=True)
-        sys.exit(1)
 
 
 class _Display:

@@ -116,8 +116,10 @@ class Scenario:
         return self.path.stem
 
 
-def load_scenario(path: Path, chapters: list[Chapter]) -> Scenario:
+def load_scenario(path: Path, chapters: list[Chapter], *, quick: bool = False) -> Scenario:
     """Read and check a scenario against the chapters' declared parameters, and read the analyst's own log.
+
+    With ``quick`` every parameter but ``dataset`` keeps its declared default, which is small enough for a trial.
 
     Raises
     ------
@@ -129,6 +131,8 @@ def load_scenario(path: Path, chapters: list[Chapter]) -> Scenario:
     check = _Check(path.parent, chapters, block, problems)
     selected = check.selected(document)
     given = check.given(document, selected)
+    if quick:
+        given = {stem: {key: values[key] for key in values if key == "dataset"} for stem, values in given.items()}
     resolved = {
         chapter.stem: {name: parameter.default for name, parameter in chapter.parameters.items()} | given[chapter.stem]
         for chapter in selected

@@ -51,6 +51,16 @@ def test_defaults_shared_values_part_and_chapter_win_in_this_order(load):
     assert scenario.given["31_clv"] == ["annual_discount_rate", "n"]
 
 
+def test_quick_keeps_the_data_and_the_stored_sizes(found, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("title: t\nparameters: {dataset: cdnow_full, n: 500}")
+    scenario = load_scenario(path, found, quick=True)
+    assert scenario.parameters["31_clv"] == {"dataset": "cdnow_full", "annual_discount_rate": 0.1, "n": 10}
+    path.write_text("title: t\nparameters: {dataset: cdnow_full, n: 0}")
+    with pytest.raises(ScenarioError, match="n is 0"):  # checked all the same
+        load_scenario(path, found, quick=True)
+
+
 @pytest.mark.parametrize("names", ["['3.1', 11_data]", "[3.1, 1_part]"])
 def test_chapters_are_called_by_stem_number_or_part(load, names):
     scenario = load(f"title: t\nchapters: {names}")
