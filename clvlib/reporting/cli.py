@@ -71,7 +71,7 @@ def main() -> None:
 @click.option("--quick", is_flag=True, help="Keep the data, and every other parameter at its stored, small value.")
 @click.option("--jobs", type=click.IntRange(1), help="Chapters at work at the same time [default: processors].")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Where to [default: reports/<scenario>, or reports/<scenario>_quick]."
+    "--out", type=click.Path(path_type=Path), help="Where to [default: reports/<scenario> or <scenario>_quick]."
 )
 @click.option("--force", is_flag=True, help="Run also what is up to date.")
 @click.option("--timeout", type=click.FloatRange(1), default=1800, show_default=True, help="Seconds a cell may take.")
