@@ -6,30 +6,17 @@ random identifiers, the interpreter's patch version) is taken out, so that a sec
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+
+from clvlib.reporting.execute import Kernels, execute
 
 __all__ = ["RefreshError", "normalise", "refresh"]
 
-#: What a kernel needs to compute the same bytes anywhere: one thread, one locale, one time zone, a quiet TensorFlow.
-_ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "TZ": "UTC",
-    "LC_ALL": "C.UTF-8",
-}
 _KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -44,16 +31,16 @@ def refresh(paths: Iterable[Path], *, check: bool = False, timeout: float = 600)
     whole or not at all. :class:`RefreshError` if a cell raises, the kernel dies, or something is written to stderr
     (nbval could never reproduce it).
     """
-    os.environ.update(_ENVIRONMENT)
     changed = []
-    for path in paths:
-        path = Path(path)
-        before = path.read_text(encoding="utf-8")
-        after = nbformat.writes(normalise(_execute(path, timeout))) + "\n"
-        if after != before:
-            changed.append(path)
-            if not check:
-                _replace(path, after)
+    paths = [Path(path) for path in paths]
+    with Kernels(fork=len(paths) > 1) as kernels:  # a fork server's imports pay from the second chapter on
+        for path in paths:
+            before = path.read_text(encoding="utf-8")
+            after = nbformat.writes(normalise(_executed(path, kernels, timeout))) + "\n"
+            if after != before:
+                changed.append(path)
+                if not check:
+                    _replace(path, after)
     return changed
 
 
@@ -66,32 +53,37 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+        if cell.cell_type == "code":
+            cell.outputs = _joined_streams(cell.outputs)
         for output in cell.get("outputs", []):
             if output.output_type in ("display_data", "execute_result"):
                 output.metadata = {key: value for key, value in output.metadata.items() if key == "image/png"}
     return notebook
 
 
-def _execute(path: Path, timeout: float) -> NotebookNode:
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=timeout,
-        kernel_name="python3",
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        raise RefreshError(f"{path}: a cell raised {error.ename}: {error.evalue}\n{error.traceback}") from None
-    except (DeadKernelError, TimeoutError) as error:
-        raise RefreshError(f"{path}: {error}") from None
-    for number, cell in enumerate(notebook.cells, start=1):
+def _executed(path: Path, kernels: Kernels, timeout: float) -> NotebookNode:
+    with tempfile.TemporaryDirectory() as folder:
+        done = execute(
+            path, Path(folder) / path.name, parameters={}, handover=Path(folder), kernels=kernels, timeout=timeout
+        )
+    if done.error is not None or done.notebook is None:
+        raise RefreshError(f"{path}: {done.error['message'] if done.error else 'nothing was executed'}")
+    for number, cell in enumerate(done.notebook.cells, start=1):
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
                 raise RefreshError(f"{path}: cell {number} writes to stderr: {output.text.strip()[:300]}")
-    return notebook
+    return done.notebook
+
+
+def _joined_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """One stream where the kernel sent several in a row: how it cuts them is chance."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _replace(path: Path, text: str) -> None:
@@ -99,8 +91,3 @@ def _replace(path: Path, text: str) -> None:
         part.write(text)
     os.chmod(part.name, 0o644)
     os.replace(part.name, path)
-
-
-if __name__ == "__main__":
-    for chapter in refresh([Path(argument) for argument in sys.argv[1:]]):
-        print("refreshed", chapter)
