@@ -15,7 +15,7 @@ __all__ = ["new_axes", "plot_differences", "show"]
 
 def new_axes(*, width: float = 7.0, height: float = 3.6, ncols: int = 1) -> Axes:
     """Axes (an array of them when ``ncols`` > 1) in the house's one style: no top and right spine, a light grid."""
-    fig, axes = plt.subplots(1, ncols, figsize=(width, height), layout="constrained", squeeze=False)
+    _, axes = plt.subplots(1, ncols, figsize=(width, height), layout="constrained", squeeze=False)
     for ax in axes[0]:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)
