@@ -246,6 +246,9 @@ def _serve(fd: int, preload: tuple[str, ...]) -> None:
         # The chapter that needs it will say so, with a better message than is possible here.
         with contextlib.suppress(Exception):
             importlib.import_module(module)
+    if "pandas" in sys.modules:
+        # Imported outside a kernel it believes in a terminal, and cuts a wide table to the terminal's width.
+        sys.modules["pandas"].set_option("display.max_columns", 20)
     added = {key: value for key, value in os.environ.items() if key not in started_with}
     gc.collect()
     gc.freeze()  # pages the collector does not touch stay shared

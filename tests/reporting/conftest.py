@@ -136,7 +136,7 @@ def cells():
     return Makers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and not longer: playwright's event loop must not run where papermill needs one
 def chromium():
     """A headless Chromium. Without one the test is skipped, aloud, unless CLV_REQUIRE_CHROMIUM=1 forbids that."""
     executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -120,7 +120,7 @@ def test_the_environment_of_a_kernel_is_the_same_everywhere(run):
 
 PROBE = """
 import json, locale, os, random, signal, sys
-import matplotlib, matplotlib.pyplot as plt, seaborn, sklearn.ensemble
+import matplotlib, matplotlib.pyplot as plt, pandas, seaborn, sklearn.ensemble
 plt.plot([1, 2]); plt.show()
 print(json.dumps({
     "path": sys.path, "argv": sys.argv[:1], "executable": sys.executable, "hash": hash("a"), "cwd": os.getcwd(),
@@ -129,7 +129,7 @@ print(json.dumps({
     "signals": [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
     "names": sorted(name for name in globals() if not name.startswith("_")), "main": sys.modules["__main__"].__name__,
     "tensorflow": "tensorflow" in sys.modules, "encoding": sys.stdout.encoding,
-    "own_group": os.getpgid(0) == os.getpid(),
+    "own_group": os.getpgid(0) == os.getpid(), "wide table": repr(pandas.DataFrame([["wide" * 9] * 4])),
 }))
 """
 
