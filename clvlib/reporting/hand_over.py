@@ -42,7 +42,7 @@ def hand_over(
     figures
         The few headline figures: mappings with ``name``, ``value`` (a number or a text), ``unit`` (with
         currency and period where it is money, ``""`` for a bare number) and, where there is an interval,
-        ``low`` and ``high``.
+        ``low`` and ``high``, the ends of its 95 % interval.
         A value that is not finite is passed on as ``"not available"``.
     customers
         One row a ``customer_id`` and the chapter's columns, shape (n_customers, 1 + n_columns).

@@ -167,6 +167,8 @@ def _pending(chapter: Chapter, parameters: dict[str, Any], fingerprint: str) -> 
         "reason": None,
         "error": None,
         "parameters": parameters,
+        # What makes this run another one than the stored one, which the chapter's prose speaks of.
+        "changed": [name for name, value in parameters.items() if value != chapter.parameters[name].default],
         "notebook": None,
         "handover": None,
         "seconds": None,

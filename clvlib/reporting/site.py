@@ -138,6 +138,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "part_title": wording.part_title(record["part"]),
         "status_words": _STATUS.get(record["status"], record["status"]),
         "parameters": record.get("parameters") or {},
+        "changed": record.get("changed") or [],
         "figures": handover.get("figures") or [],
         "data": handover.get("data"),
         "lede": body.lede if body else "",

@@ -69,6 +69,8 @@ def test_one_run_from_scenario_to_site_and_its_resumption(clv, chapters, scenari
         assert (out / f"{page}.html").is_file(), page
     assert len(pd.read_parquet(out / "customers" / "cdnow.parquet")) == 2357
     assert plain(read_yaml((out / "parameters" / "32_more.yaml").read_text())) == {"dataset": "cdnow", "rate": 0.5}
+    assert record(out, "31_clv")["changed"] == []
+    assert record(out, "32_more")["changed"] == ["rate"]
     about = read(out)
     assert about["status"] == "failed"
     assert about["versions"]["python"]

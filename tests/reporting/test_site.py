@@ -322,3 +322,19 @@ def test_the_search_index_is_on_the_index_only(report):
     data = re.search(r'<script type="application/json">(.*?)</script>', report.page("index.html"), re.S)[1]
     assert {"2.1 Who likes what?", "3.1 What is it worth?"} <= {entry["chapter"] for entry in json.loads(data)}
     assert "application/json\">" not in report.page("31_value.html")
+
+
+def test_a_run_that_differs_from_the_stored_one_says_so_and_no_other_does(report_folder):
+    report_folder.chapter("31_clv", "3_value", changed=["dataset", "n_customers"])
+    report_folder.chapter("41_retention", "4_retention", changed=[])
+    report_folder.build()
+    page = " ".join(re.sub("<[^>]+>", "", report_folder.page("31_clv.html")).split())
+    assert "This run has another dataset and n_customers: its tables and figures count" in page
+    assert "the stored run" not in report_folder.page("41_retention.html")
+
+
+def test_an_interval_says_which_it_is(report_folder):
+    figure = {"name": "value", "value": 26.46, "unit": "USD per customer in 365 days", "low": 24.37, "high": 28.83}
+    report_folder.chapter("31_clv", "3_value", figures=[figure])
+    report_folder.build()
+    assert "95 % interval 24.37 to 28.83" in report_folder.page("index.html")
