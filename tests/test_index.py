@@ -1,6 +1,7 @@
 """README, params and notebooks tell of the same chapters, and the README's commands exist."""
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,8 @@ from click.testing import CliRunner
 
 from clvlib.datasets import AVAILABLE
 from clvlib.reporting.cli import main
+from clvlib.reporting.parameters import find_chapters
+from clvlib.reporting.scenario import load_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,10 +36,25 @@ def test_chapters_link_to_their_neighbours():
         assert {path for path in (before, after) if path} == links, here.stem
 
 
-@pytest.mark.parametrize("scenario", sorted(path.name for path in (ROOT / "params").glob("*.yaml")))
-def test_scenarios_name_only_chapters_that_exist(scenario):
-    text = (ROOT / "params" / scenario).read_text(encoding="utf-8")
-    assert set(re.findall(r'"(\d\.\d)"', text)) <= set(NUMBERS)
+# What params/my_shop.example.yaml says the analyst's log looks like.
+MY_ORDERS = """Customer No,Order date,Line total,Order No,Article,Description,Pieces
+007,2025-01-02,12.50,A1,T-1,green tea,2
+008,2025-02-03 14:05:00,-3.00,A2,C-9,Käsebrett,1
+"""
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "params").glob("*.yaml")))
+def test_shipped_scenarios_fit_the_chapters_parameters(name, tmp_path):
+    path = ROOT / "params" / name
+    if name == "my_shop.example.yaml":
+        (tmp_path / "my_orders.csv").write_text(MY_ORDERS, encoding="utf-8")
+        path = Path(shutil.copy(path, tmp_path / "my_shop.yaml"))
+    scenario = load_scenario(path, find_chapters(ROOT / "notebooks"))
+    assert [chapter.path for chapter in scenario.chapters] == CHAPTERS
+    if name == "my_shop.example.yaml":
+        assert scenario.ledger.lines["customer_id"].tolist() == ["007", "008"]
+        assert scenario.ledger.timezone == "Europe/Berlin"
+        assert scenario.parameters["31_discounted_clv"]["margin_rate"] == 0.30
 
 
 def test_readme_names_every_data_set():
