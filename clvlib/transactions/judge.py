@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from clvlib.transactions.arrays import Columns
 from clvlib.transactions.options import Options
-from clvlib.transactions.parse import as_arrow, identifiers, numbers, text, times
+from clvlib.transactions.parse import as_arrow, as_text, identifiers, numbers, text, times
 from clvlib.transactions.rules import LARGEST_AMOUNT, NUMBERS, UNKNOWN, rules
 
 __all__ = ["DUPLICATE", "POLICIES", "Judged", "all_blank", "judge", "returned"]
@@ -137,9 +137,5 @@ def all_blank(raw: pd.DataFrame) -> np.ndarray:
     """Mask of rows in which every field is missing or blank: an empty line, or a spreadsheet's used-up rows."""
     mask = np.ones(len(raw), bool)
     for name in raw.columns:
-        column = raw[name]
-        blank = column.isna().to_numpy(bool)
-        if not pd.api.types.is_numeric_dtype(column) and not blank.all():
-            blank = blank | column.astype("str").str.strip().eq("").to_numpy(bool)
-        mask &= blank
+        mask &= pc.is_null(text(as_text(raw[name]))).to_numpy(zero_copy_only=False)
     return mask

@@ -37,7 +37,7 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
     has one of our names needs no entry. Without ``amount``, ``quantity`` and ``unit_price`` stand in for it.
     Raises LogError for a name that is not there, not ours, used twice, or ambiguous.
     """
-    columns = dict(columns or {})
+    columns = {str(theirs): ours for theirs, ours in (columns or {}).items()}  # a frame's names need not be text
     _refuse_wrong_separator(source, columns)
     for theirs, ours in columns.items():
         if theirs not in source.columns:

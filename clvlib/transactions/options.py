@@ -9,6 +9,8 @@ from zoneinfo import available_timezones
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from clvlib.transactions.errors import LogError, nearest, some
 
@@ -50,6 +52,9 @@ class Options:
                 self._refuse(f"{option}={getattr(self, option)!r} is not known", f"say one of {some(known)}")
         if not self.formats:
             self._refuse("date_format is empty", "say 'ISO8601', or how dates are written, such as '%d/%m/%Y'")
+        for one in self.formats:
+            if not _is_format(one):
+                self._refuse(f"date_format={one!r} says nothing", "say 'ISO8601', or such as '%d/%m/%Y %H:%M'")
         if self.timezone != "UTC" and self.timezone not in available_timezones():
             near = nearest(self.timezone, available_timezones()) or "Europe/London"
             self._refuse(f"there is no time zone {self.timezone!r}", f"say timezone={near!r}")
@@ -66,8 +71,9 @@ class Options:
         except ValueError:
             self._refuse(f"as_of={self.as_of!r} is no date", "say as_of='2011-12-09' or '2011-12-09 12:50'")
         try:
-            re.compile(self.cancellations or "")
-        except re.error as error:
+            # by the engine that will use it, which knows no lookahead
+            pc.match_substring_regex(pa.array([""]), self.cancellations or "")
+        except pa.ArrowInvalid as error:
             self._refuse(
                 f"cancellations={self.cancellations!r} is no regular expression ({error})", "say '^C' or the like"
             )
@@ -85,11 +91,22 @@ class Options:
         raise LogError(self.source, problem, remedy=remedy)
 
 
+def _is_format(one: str) -> bool:
+    """Whether a date can be read by it: "ISO8601" or strptime's codes, and not pandas' "mixed", which guesses."""
+    try:
+        pd.to_datetime(["?"], format=one, errors="coerce")
+    except ValueError:
+        return False
+    return one == "ISO8601" or "%" in one
+
+
 def _latest(as_of: str | pd.Timestamp | None, timezone: str) -> pd.Timestamp:
     """The last moment that is not the future: now, the moment given, or the end of the day given."""
     if as_of is None:
         return pd.Timestamp.now(tz=timezone).tz_localize(None)
     moment = pd.Timestamp(as_of)
+    if pd.isna(moment):
+        raise ValueError(as_of)
     if moment.tzinfo is not None:
         return moment.tz_convert(timezone).tz_localize(None)
     return moment + pd.Timedelta(days=1, microseconds=-1) if moment == moment.normalize() else moment

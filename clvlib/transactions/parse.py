@@ -8,6 +8,7 @@ cut into chunks.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["as_arrow", "identifiers", "numbers", "text", "times"]
+__all__ = ["as_arrow", "as_text", "identifiers", "numbers", "text", "times"]
 
 #: What programs write for "nothing" in a column of identifiers; compared in lower case.
 _NOTHING = pa.array(["", "nan", "none", "null", "nil", "na", "n/a", "#n/a", "<na>", "nat"], pa.large_string())
@@ -26,7 +27,8 @@ _LARGEST_EXACT = 2.0**53  # above it a float no longer tells neighbouring whole 
 
 def as_arrow(column: pd.Series, *, decimal: str = ".") -> pa.Array | pa.ChunkedArray:
     """The column as Arrow holds it; a column of mixed Python objects becomes text, value by value, its numbers
-    written with ``decimal`` so that :func:`numbers` reads them like the text beside them.
+    written with ``decimal`` so that :func:`numbers` reads them like the text beside them. So does what is no
+    single value (lists, records) or none that Arrow can write (bytes, durations, periods).
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
@@ -35,11 +37,16 @@ def as_arrow(column: pd.Series, *, decimal: str = ".") -> pa.Array | pa.ChunkedA
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         array = None
     # Arrow would give every aware time of an object column the first one's zone
-    if array is None or (column.dtype == object and pa.types.is_temporal(array.type)):
+    if array is None or (column.dtype == object and pa.types.is_temporal(array.type)) or _is_no_value(array.type):
         array = pa.array([_written(value, decimal) for value in column], pa.large_string())
     if pa.types.is_dictionary(array.type):
         array = pc.cast(array, array.type.value_type)
     return pc.cast(array, pa.large_string()) if _is_text(array.type) else array
+
+
+def as_text(column: pd.Series) -> pa.Array:
+    """The column as text, whatever it holds, for showing it as it was read."""
+    return _to_text(as_arrow(column))
 
 
 def text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -96,7 +103,7 @@ def numbers(
         values,
     )
     if thousands:
-        grouped = rf"^[+-]?\d{{1,3}}(?:\{thousands}\d{{3}})+(?:\{decimal}\d*)?$"
+        grouped = rf"^[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(decimal)}\d*)?$"
         ungrouped = pc.replace_substring(values, thousands, "")
         values = pc.if_else(pc.match_substring_regex(values, grouped), ungrouped, values)
     if decimal != ".":
@@ -174,7 +181,7 @@ def _read_times(values: pa.Array, formats: Sequence[str], timezone: str) -> tupl
                 & (
                     (has_offset if aware else ~has_offset)
                     if one == "ISO8601"
-                    else np.full(len(open_), aware == ("%z" in one))
+                    else np.full(len(open_), aware == ("%z" in one.lower()))
                 )
             )
             if not len(where):
@@ -202,7 +209,18 @@ def _written(value: object, decimal: str) -> str | None:
         return str(int(value))
     if isinstance(value, float):
         return str(value).replace(".", decimal)
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, np.ndarray):  # as pandas holds a list of Parquet's
+        value = value.tolist()
     return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _is_no_value(kind: pa.DataType) -> bool:
+    """Whether a type is none that Arrow casts to text value for value, and to a number where it looks like one."""
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    odd = pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind)
+    return binary or odd or isinstance(kind, pa.BaseExtensionType)
 
 
 def _is_text(kind: pa.DataType) -> bool:

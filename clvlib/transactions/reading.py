@@ -17,7 +17,7 @@ from clvlib.transactions.hints import remedy
 from clvlib.transactions.judge import DUPLICATE, all_blank, judge, returned
 from clvlib.transactions.ledger import Ledger, money, reconcile
 from clvlib.transactions.options import Options
-from clvlib.transactions.parse import as_arrow
+from clvlib.transactions.parse import as_text
 from clvlib.transactions.refuse import refuse_currencies, refuse_useless
 from clvlib.transactions.rules import contract
 from clvlib.transactions.sources import FrameSource
@@ -65,7 +65,7 @@ class Reading:
         pa.default_memory_pool().release_unused()
 
     def _reject(self, raw: pd.DataFrame, positions: np.ndarray, reasons: np.ndarray, amounts: np.ndarray) -> None:
-        aside = pd.DataFrame({name: as_series(as_arrow(raw[name]).cast(pa.large_string())) for name in raw.columns})
+        aside = pd.DataFrame({name: as_series(as_text(raw[name])) for name in raw.columns})
         aside.columns = _aside(raw.columns)
         aside.insert(0, "row", positions)
         aside.insert(1, "reason", pd.Series(reasons, dtype="str"))

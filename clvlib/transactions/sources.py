@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import io
@@ -104,7 +105,9 @@ class ExcelSource(FrameSource):
         try:
             with pd.ExcelFile(path, engine="openpyxl") as book:
                 sheets = [str(name) for name in book.sheet_names]
-                wanted = [name for name in sheets if sheet in (None, name, sheets.index(name))]
+                # a sheet called 2024 before the sheet with that number
+                wanted = [name for name in sheets if sheet is None or name == str(sheet)]
+                wanted = wanted or [name for number, name in enumerate(sheets) if number == sheet]
                 frames = pd.read_excel(book, sheet_name=wanted, dtype=object, na_filter=False) if wanted else {}
         except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise LogError(
@@ -129,7 +132,10 @@ class CsvSource(FrameSource):
     """A CSV file, parsed block by block; every field arrives as the text that stands in the file."""
 
     def __init__(self, path: Path, *, encoding: str, separator: str):
+        separator = "\t" if separator == r"\t" else separator  # as YAML gives '\t'
         self.name, self.path, self.encoding, self.separator = path.name, path, encoding, separator
+        if len(separator.encode()) != 1 or separator in '"\r\n':
+            raise LogError(self.name, f"{separator!r} cannot separate fields", remedy=f"say one of {some(_SEPARATORS)}")
         try:
             "".encode(encoding)
         except LookupError as error:
@@ -148,13 +154,19 @@ class CsvSource(FrameSource):
             )
         if not wide and b"\0" in head:
             raise LogError(self.name, "the file holds zero bytes: it is not text", remedy="export it as CSV")
-        decoded = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+        try:  # strictly, since a header misread would be told as a missing column; the last character may be cut
+            decoded = codecs.getincrementaldecoder(encoding)().decode(head).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise self._explained(error) from error
         if not decoded.strip():
             raise LogError(
                 self.name, f"the file is empty ({len(head)} bytes, no header, no lines)", remedy="export it again"
             )
-        self.header = next(csv.reader(io.StringIO(decoded), delimiter=separator), [])
+        self.header = next(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator), [])
         self.first_line = decoded.splitlines()[0]
+        if not self.first_line.strip() or self.first_line.startswith("sep="):
+            told = f"the first line is {self.first_line.strip()!r} and not the header"
+            raise LogError(self.name, told, remedy="delete what stands above the names of the columns")
         self.columns, self.repeated = _told_apart(field.strip() for field in self.header)
         self._ragged: list[tuple[int, int, str]] = []
         self._breaks: list[tuple[int, int]] = []
@@ -268,7 +280,7 @@ class CsvSource(FrameSource):
         if isinstance(error, pa.ArrowInvalid) and "UTF8" not in str(error):
             return LogError(self.name, str(error).splitlines()[0], remedy="export the file again as CSV")
         with _stream(self.path) as stream:
-            for row, line in enumerate(stream.read().split(b"\n"), start=1):
+            for row, line in enumerate(io.BufferedReader(stream), start=1):
                 try:
                     line.decode(self.encoding)
                 except UnicodeDecodeError as bad:

@@ -23,7 +23,11 @@ LOG = pd.DataFrame({"customer_id": ["1"], "timestamp": "2011-12-09", "amount": [
         ({"decimal": ",", "thousands": ","}, "do not go together"),
         ({"decimal": ""}, "do not go together"),
         ({"as_of": "tomorrowish"}, "as_of='tomorrowish' is no date"),
+        ({"as_of": "NaT"}, "as_of='NaT' is no date"),
+        ({"date_format": "%Q"}, "date_format='%Q' says nothing"),
+        ({"date_format": "mixed"}, "date_format='mixed' says nothing"),  # pandas would guess
         ({"cancellations": "("}, "no regular expression"),
+        ({"cancellations": "(?=C)"}, "no regular expression"),  # Python's, and not the one that is used
         ({"max_rejected_share": 50}, "no share"),
         ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clvlib.transactions.parse import as_arrow, identifiers, numbers, text, times
+from clvlib.transactions.parse import as_arrow, as_text, identifiers, numbers, text, times
 
 
 @given(st.floats(allow_nan=False))
@@ -85,3 +85,33 @@ def test_an_offset_in_a_format_is_converted_and_a_format_without_one_is_not():
     got, bad, offsets = times(column, formats=["%d.%m.%Y %H:%M %z", "%d.%m.%Y %H:%M"], timezone="Europe/Berlin")
     assert got.astype("datetime64[m]").astype(str).tolist() == ["2011-12-10T00:30", "2011-12-09T23:30"]
     assert (bad.any(), offsets) == (False, 1)
+
+
+def test_a_zone_by_name_is_an_offset_too():
+    got, bad, offsets = times(
+        pd.Series(["31.12.2011 23:30 UTC"]), formats=["%d.%m.%Y %H:%M %Z"], timezone="Europe/Berlin"
+    )
+    assert got.astype("datetime64[m]").astype(str).tolist() == ["2012-01-01T00:30"]
+    assert (bad.tolist(), offsets) == ([False], 1)
+
+
+@pytest.mark.parametrize("thousands", ["\u00a0", "\u202f", " ", "'", "."])
+def test_thousands_are_told_apart_by_what_a_country_uses(thousands):
+    values, bad = numbers(pa.array([f"1{thousands}234,50", f"12{thousands}34"]), decimal=",", thousands=thousands)
+    assert values[0] == 1234.5
+    assert bad.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        ([["a"], ["b", "c"]], ["['a']", "['b', 'c']"]),
+        ([{"a": 1}, None], ["{'a': 1}", None]),
+        ([b"tea", b"\xff"], ["tea", "\\xff"]),
+        ([np.array([1, 2]), np.array([3])], ["[1, 2]", "[3]"]),
+        (pd.to_timedelta([1, 2], unit="D"), ["1 days 00:00:00", "2 days 00:00:00"]),
+        (pd.period_range("2011-01", periods=2, freq="M"), ["2011-01", "2011-02"]),
+    ],
+)
+def test_what_is_no_single_value_becomes_text(column, shown):
+    assert as_text(pd.Series(column)).to_pylist() == shown

@@ -162,3 +162,67 @@ def test_a_byte_that_is_no_utf8_far_down_is_found(tmp_path):
         file.write("2,2011-12-09,1,Café\n".encode("cp1252"))
     with pytest.raises(LogError, match=r"row 80,002 is not utf-8.*cp1252"):
         read_transactions(path)
+
+
+def test_a_header_in_another_encoding_is_told_as_that_and_not_as_a_missing_column(tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_bytes("Käufer,timestamp,amount\n1,2011-12-09,1\n".encode("cp1252"))
+    with pytest.raises(LogError, match=r"row 1 is not utf-8.*cp1252' reads 'Käufer"):
+        read_transactions(path, {"Käufer": "customer_id"})
+    assert len(read_transactions(path, {"Käufer": "customer_id"}, encoding="cp1252").lines) == 1
+
+
+def test_a_character_cut_by_the_first_look_is_no_error(tmp_path):
+    lines = "1,2011-12-09,1,喵喵喵\n" * 20_000
+    for shift in range(3):
+        assert len(read_transactions(csv_log(tmp_path, f"1,2011-12-09,1,{'x' * shift}\n" + lines)).lines) == 20_001
+
+
+def test_lines_may_end_as_on_an_old_macintosh(tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_bytes(b"customer_id,timestamp,amount\r1,2011-12-09,1\r2,2011-12-09,?\r")
+    ledger = read_transactions(path)
+    assert (len(ledger.lines), ledger.rejected["row"].tolist()) == (1, [3])
+
+
+@pytest.mark.parametrize("first", ["", "sep=,", "  "])
+def test_what_stands_above_the_header_is_told(tmp_path, first):
+    path = tmp_path / "shop.csv"
+    path.write_text(f"{first}\n{HEADER}1,2011-12-09,1,tea\n")
+    with pytest.raises(LogError, match="not the header"):
+        read_transactions(path)
+
+
+def test_a_tab_may_be_written_with_a_backslash_since_yaml_keeps_it(tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_text("customer_id\ttimestamp\tamount\n1\t2011-12-09\t1\n")
+    assert len(read_transactions(path, separator=r"\t").lines) == 1
+
+
+@pytest.mark.parametrize("separator", ["", ";;", "；", '"', "\n"])
+def test_what_cannot_separate_is_refused(tmp_path, separator):
+    with pytest.raises(LogError, match="cannot separate fields"):
+        read_transactions(csv_log(tmp_path, "1,2011-12-09,1,tea\n"), separator=separator)
+
+
+def test_columns_that_are_not_read_may_hold_anything_also_in_rejected_rows(tmp_path):
+    log = pd.DataFrame({"customer_id": ["1", "2"], "timestamp": "2011-12-09", "amount": ["1", "?"]})
+    log["basket"], log["more"], log["raw"] = [[1, 2], [3]], [{"a": 1}, {"a": 2}], [b"a", b"\xff"]
+    log.to_parquet(tmp_path / "shop.parquet")
+    for source in (log, tmp_path / "shop.parquet"):
+        rejected = read_transactions(source).rejected
+        assert rejected[["basket", "more", "raw"]].iloc[0].tolist() == ["[3]", "{'a': 2}", "\\xff"]
+
+
+def test_a_frame_may_have_numbers_for_names():
+    log = pd.DataFrame([["1", "2011-12-09", 1.0]])
+    assert len(read_transactions(log, {0: "customer_id", 1: "timestamp", 2: "amount"}).lines) == 1
+
+
+def test_a_sheet_called_like_a_number_is_found_by_it(tmp_path):
+    with pd.ExcelWriter(tmp_path / "shop.xlsx") as book:
+        for year in (2023, 2024):
+            log = pd.DataFrame({"customer_id": ["1"], "timestamp": f"{year}-01-01", "amount": [1.0]})
+            log.to_excel(book, sheet_name=str(year), index=False)
+    for sheet in (2024, "2024", 1):
+        assert read_transactions(tmp_path / "shop.xlsx", sheet=sheet).lines["timestamp"].dt.year.tolist() == [2024]
