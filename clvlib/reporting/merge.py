@@ -6,6 +6,7 @@ import json
 import os
 import re
 from functools import reduce
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,23 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
 
     Tables are joined on ``customer_id``, outer: a customer one chapter has nothing to say on has a gap there. A
     column of one name and different content in two chapters becomes one column a chapter, ``clv_31`` and ``clv_33``;
-    so do ``as_of`` and ``horizon_days`` where chapters differ. What an earlier run left of a data set that is no
-    longer part of the run is removed.
+    so do ``as_of`` and ``horizon_days`` where chapters differ. Two data sets of one name have a file each, the second
+    with ``-2``. What an earlier run left (``run["customers"]`` names it) of a data set that is no longer part of the
+    run is removed, and no other file.
     """
     folder = out / "customers"
     written: list[Path] = []
-    for dataset, parts in _tables(out, run).items():
+    stems: list[str] = []
+    for (dataset, *_), parts in _tables(out, run).items():
         table = _joined(parts)
         table["currency"] = parts[0]["currency"]
         table["run_id"] = run["run_id"]
         folder.mkdir(exist_ok=True)
-        stem = re.sub(r"[^\w.-]", "_", dataset) or "customers"
+        stem = wanted = re.sub(r"[^\w.-]", "_", dataset) or "customers"
+        number = 2
+        while stem in stems:
+            stem, number = f"{wanted}-{number}", number + 1
+        stems.append(stem)
         for path in (folder / f"{stem}.parquet", folder / f"{stem}.csv"):
             part = path.with_suffix(f".part{path.suffix}")
             if path.suffix == ".csv":
@@ -41,8 +48,8 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
                 table.to_parquet(part, index=False)
             os.replace(part, path)
             written.append(path)
-    for stale in set(folder.glob("*")) - set(written):
-        stale.unlink()
+    for stale in {folder / Path(name).name for name in run.get("customers", [])} - set(written):
+        stale.unlink(missing_ok=True)
     return written
 
 
@@ -66,9 +73,12 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
 
 
-def _tables(out: Path, run: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Each data set's tables with what holds for all their rows, in the order of the chapters."""
-    tables: dict[str, list[dict[str, Any]]] = {}
+def _tables(out: Path, run: dict[str, Any]) -> dict[tuple, list[dict[str, Any]]]:
+    """Each data set's tables with what holds for all their rows, in the order of the chapters.
+
+    A data set is its name, its file and its lines: customer 7 of one log is not customer 7 of its namesake.
+    """
+    tables: dict[tuple, list[dict[str, Any]]] = {}
     for record in run["chapters"]:
         if record["status"] != "ok" or not record["handover"]:
             continue
@@ -76,10 +86,11 @@ def _tables(out: Path, run: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not document["customers"]:
             continue
-        tables.setdefault(document["data"]["name"], []).append(
+        data = document["data"]
+        tables.setdefault((data["name"], data.get("sha256"), data.get("lines")), []).append(
             {
                 "number": record["number"].replace(".", ""),
-                "currency": document["data"]["currency"],
+                "currency": data["currency"],
                 "as_of": document["as_of"],
                 "horizon_days": document["horizon_days"],
                 "table": pd.read_parquet(path.parent / document["customers"]).set_index("customer_id"),
@@ -110,8 +121,7 @@ def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _agree(series: list[pd.Series]) -> bool:
     """Whether all say the same of the customers they share."""
-    first = series[0]
-    for other in series[1:]:
+    for first, other in combinations(series, 2):
         shared = first.index.intersection(other.index)
         if not first.loc[shared].equals(other.loc[shared]):
             return False

@@ -30,6 +30,8 @@ __all__ = ["OutputError", "prepare_output", "report", "save_rejected"]
 
 #: The share of free memory that chapters may use together.
 _MEMORY_SHARE = 0.8
+#: What a report replaces in its folder; without a run.json beside them they are somebody else's.
+_OURS = ("index.html", "customers", "handover", "notebooks")
 
 
 class OutputError(RuntimeError):
@@ -37,16 +39,25 @@ class OutputError(RuntimeError):
 
 
 def prepare_output(out: Path) -> None:
-    """Make the output folder and see that it can be written. :class:`OutputError` if not."""
+    """Make the output folder and see that it can be written, and that what would be replaced there is a report's.
+
+    :class:`OutputError` if not.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / f".probe-{uuid.uuid4().hex[:8]}"
         probe.write_text("x", encoding="utf-8")
         probe.unlink()
+        strange = [] if (out / "run.json").is_file() else [name for name in _OURS if (out / name).exists()]
     except OSError as error:
         blocking = next((path for path in [out, *out.parents] if path.exists() and not path.is_dir()), None)
         why = f"{blocking} is a file, not a folder" if blocking else _reason(error)
         raise OutputError(f"the output folder {out} cannot be written: {why}; choose another with --out") from None
+    if strange:
+        raise OutputError(
+            f"the output folder {out} holds {' and '.join(strange)}, and no run.json to say that a report wrote them; "
+            "nothing of it was touched; choose another with --out"
+        )
 
 
 def report(
@@ -87,7 +98,8 @@ def report(
     """
     prepare_output(out)
     try:
-        return _Run(scenario, out, fork=fork, timeout=timeout, tell=tell).go(only, jobs or _processors(), force)
+        with _alone(out):
+            return _Run(scenario, out, fork=fork, timeout=timeout, tell=tell).go(only, jobs or _processors(), force)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise OutputError(
@@ -123,6 +135,8 @@ class _Run:
         ledger = self._save_ledger()
         self.tasks = make_plan(self.scenario, self.out, ledger=ledger, previous=previous, only=only, force=force)
         self.run["chapters"] = [task.record for task in self.tasks]
+        self.run["customers"] = previous.get("customers", [])
+        self._write_run("interrupted")  # from here on the folder is a report's
         self._write_parameters()
         if not any(task.to_run for task in self.tasks):
             self._tell_plan()
@@ -169,6 +183,8 @@ class _Run:
         folder = self.out.resolve() / "ledger" / self.scenario.log.name
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
+        if folder.exists() and not (folder / "ledger.json").is_file():
+            raise OutputError(f"{folder} is no saved ledger and was not touched; choose another folder with --out")
         data = own_data(self.scenario)
         data.ledger.save(part)
         (part / "source.json").write_text(json.dumps(asdict(data.source), indent=1) + "\n", encoding="utf-8")
@@ -268,7 +284,8 @@ class _Run:
         for record in self.run["chapters"]:
             if record["status"] == "pending" and status == "interrupted":
                 record["reason"] = record["reason"] or "the run was interrupted before this chapter had finished"
-        merge_customers(self.out, self.run)
+        merged = merge_customers(self.out, self.run)
+        self.run["customers"] = [path.name for path in merged]
         self._write_run(status)
         from clvlib.reporting.site import build_site
 
@@ -299,6 +316,26 @@ def _previous(out: Path) -> dict[str, Any]:
 def _swap(new: Path, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     os.replace(new, place)
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the folder for this run: two at a time would write each other's files. Ends with the process, however."""
+    try:
+        import fcntl
+    except ImportError:  # Windows cannot lock a folder
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another run is writing to {out}; wait for its end, or choose --out") from None
+        yield
+    finally:
+        os.close(folder)
 
 
 def _covered(spans: list[tuple[float, float]]) -> float:

@@ -12,11 +12,11 @@ from clvlib.reporting.merge import inert, merge_customers, write_csv
 def handed(tmp_path):
     """``handed(stem, table, …)`` puts a chapter's hand-over where a run would; ``handed.run`` is the run."""
 
-    def hand(stem, table, *, name="shop", as_of="2020-06-30", horizon_days=None, status="ok"):
+    def hand(stem, table, *, name="shop", as_of="2020-06-30", horizon_days=None, status="ok", sha256=""):
         folder = tmp_path / "handover" / stem
         folder.mkdir(parents=True)
         table.to_parquet(folder / "customers.parquet")
-        data = {"name": name, "currency": "EUR"}
+        data = {"name": name, "currency": "EUR", "sha256": sha256}
         document = {"data": data, "as_of": as_of, "horizon_days": horizon_days, "customers": "customers.parquet"}
         (folder / "handover.json").write_text(json.dumps(document))
         handover = f"handover/{stem}/handover.json"
@@ -70,11 +70,13 @@ def test_one_name_with_two_meanings_becomes_two_columns(handed, tmp_path):
 def test_data_sets_are_kept_apart_and_stale_ones_removed(handed, tmp_path):
     (tmp_path / "customers").mkdir()
     (tmp_path / "customers" / "old.csv").write_text("customer_id\n")
+    (tmp_path / "customers" / "crm.csv").write_text("customer_id\n")  # not ours, so none of our business
+    handed.run["customers"] = ["old.csv", "../shop.csv"]
     handed("21_cf", table(customer_id=["x"], n_items=[1]), name="../evil name")
     handed("31_clv", table(customer_id=["a"], clv=[1.0]))
     merge_customers(tmp_path, handed.run)
     names = sorted(path.name for path in (tmp_path / "customers").iterdir())
-    assert names == [".._evil_name.csv", ".._evil_name.parquet", "shop.csv", "shop.parquet"]
+    assert names == [".._evil_name.csv", ".._evil_name.parquet", "crm.csv", "shop.csv", "shop.parquet"]
 
 
 def test_failed_chapters_hand_nothing_over(handed, tmp_path):
@@ -111,3 +113,20 @@ def test_the_table_itself_is_not_changed(tmp_path):
 @pytest.mark.parametrize("text", ["", "plain", "a=b", "1-2", "喵"])
 def test_harmless_text_stays(text):
     assert inert(text) == text
+
+
+def test_customers_of_two_logs_of_one_name_are_not_merged(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]), sha256="one")
+    handed("41_retention", table(customer_id=["a"], clv=[2.0]), sha256="two")
+    merge_customers(tmp_path, handed.run)
+    assert merged(tmp_path)["clv"].tolist() == [1.0]
+    assert merged(tmp_path, "shop-2")["clv"].tolist() == [2.0]
+
+
+def test_two_chapters_that_agree_with_a_third_and_not_with_each_other_are_told_apart(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]))
+    handed("32_btyd", table(customer_id=["a", "b"], clv=[1.0, 2.0]))
+    handed("33_supervised", table(customer_id=["a", "b"], clv=[1.0, 3.0]))
+    merge_customers(tmp_path, handed.run)
+    found = merged(tmp_path).set_index("customer_id")
+    assert found.loc["b", ["clv_32", "clv_33"]].tolist() == [2.0, 3.0]

@@ -75,3 +75,54 @@ def test_a_file_in_the_way_of_the_output_is_named(tmp_path, depth):
 def test_a_prepared_output_holds_nothing(tmp_path):
     prepare_output(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "customers", "notebooks"])
+def test_a_folder_with_other_peoples_files_is_refused_and_not_touched(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(OutputError, match=f"holds {name}, and no run.json"):
+        prepare_output(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / "run.json").write_text("{")  # a report's, however broken
+    prepare_output(tmp_path)
+
+
+@pytest.fixture
+def own_log(chapters, tmp_path):
+    chapters.add("31_a", parameters='dataset: str = "cdnow"')
+    (tmp_path / "log.csv").write_text("customer_id,timestamp,amount\na,2020-01-01,1\n")
+    (tmp_path / "s.yaml").write_text("title: t\ndata: {name: mine, path: log.csv}")
+    return load_scenario(tmp_path / "s.yaml", find_chapters(chapters.path))
+
+
+def test_a_folder_in_the_place_of_the_ledger_is_not_removed(own_log, tmp_path):
+    keep = tmp_path / "out" / "ledger" / "mine" / "keep.txt"
+    keep.parent.mkdir(parents=True)
+    keep.write_text("precious")
+    with pytest.raises(OutputError, match="is no saved ledger"):
+        report(own_log, tmp_path / "out", fork=False)
+    assert keep.read_text() == "precious"
+
+
+def test_a_second_run_into_the_same_folder_is_refused_while_the_first_is_at_work(own_log, tmp_path):
+    refused = []
+
+    def meanwhile(event, record):
+        if event == "start":
+            with pytest.raises(OutputError, match="another run is writing to"):
+                report(own_log, tmp_path / "out", fork=False)
+            refused.append(record["stem"])
+
+    assert report(own_log, tmp_path / "out", fork=False, tell=meanwhile)["status"] == "ok"
+    assert refused == ["31_a"]
+    assert report(own_log, tmp_path / "out", fork=False)["status"] == "ok"
+
+
+def test_a_run_that_was_killed_at_once_can_be_taken_up(own_log, tmp_path):
+    def killed(event, record):
+        if event == "start":
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        report(own_log, tmp_path / "out", fork=False, tell=killed)
+    assert report(own_log, tmp_path / "out", fork=False)["status"] == "ok"
