@@ -10,8 +10,8 @@ simulated  made here, with the truth at hand in ``.tables["truth"]``
 own      an analyst's own log
 ======== ====================================================================
 
-``load(name)`` takes one of the names in :data:`AVAILABLE`, the folder of a saved ledger, or a CSV or Parquet
-file whose columns already carry our names. ``status_table``, ``fetch`` and ``check`` are what
+``load(name)`` takes one of the names in :data:`AVAILABLE`, the folder of a saved ledger, or a CSV, Parquet
+or Excel file whose columns already carry our names. ``status_table``, ``fetch`` and ``check`` are what
 ``clv data list|fetch|check`` prints.
 """
 

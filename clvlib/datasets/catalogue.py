@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -63,8 +63,8 @@ def load(dataset: str | Path) -> Dataset:
     Parameters
     ----------
     dataset
-        A name in :data:`AVAILABLE`; or the folder of a saved :class:`~clvlib.transactions.Ledger`; or a ``.csv`` or
-        ``.parquet`` file whose columns carry the names of :mod:`clvlib.columns` (any other log goes through
+        A name in :data:`AVAILABLE`; or the folder of a saved :class:`~clvlib.transactions.Ledger`; or a CSV, Parquet
+        or Excel file whose columns carry the names of :mod:`clvlib.columns` (any other log goes through
         :func:`clvlib.transactions.read_transactions` first, then ``ledger.save(folder)``).
         A ``source.json`` inside the folder, with fields of :class:`Source`, says what the pages should call it.
 
@@ -84,7 +84,7 @@ def load(dataset: str | Path) -> Dataset:
     path = Path(dataset).expanduser()
     if path.is_dir():
         return _load_saved(path)
-    if path.is_file() and path.suffix.lower() in {".csv", ".parquet"}:
+    if path.is_file():
         ledger = read_transactions(path)
         origin = f"read from {path.name}"
         return Dataset(Source(path.stem, path.stem, "own", origin=origin, sha256=sha256_of(path)), ledger)
@@ -94,9 +94,16 @@ def load(dataset: str | Path) -> Dataset:
 def _load_saved(folder: Path) -> Dataset:
     ledger = Ledger.load(folder)
     paper = folder / "source.json"
-    said = json.loads(paper.read_text(encoding="utf-8")) if paper.is_file() else {}
+    try:
+        said = json.loads(paper.read_text(encoding="utf-8")) if paper.is_file() else {}
+    except ValueError as error:
+        raise LogError(str(paper), f"it is no JSON ({error})", remedy="mend it, or remove it") from error
     papers = {"name": folder.name, "title": folder.name, "kind": "own", "sha256": sha256_of(folder / "lines.parquet")}
-    return Dataset(Source(**(papers | said)), ledger)
+    try:
+        return Dataset(Source(**(papers | said)), ledger)
+    except (TypeError, ValueError) as error:
+        known = ", ".join(field.name for field in fields(Source))
+        raise LogError(str(paper), f"it does not say what a source is: {error}", remedy=f"use {known} only") from error
 
 
 def _unknown(name: str) -> LogError:
@@ -104,7 +111,7 @@ def _unknown(name: str) -> LogError:
     return LogError(
         name,
         "there is no data set and no file of this name" + (f", did you mean {near!r}" if near else ""),
-        remedy=f"take one of {', '.join(AVAILABLE)}, a saved ledger's folder, or a .csv or .parquet file in our names",
+        remedy=f"take one of {', '.join(AVAILABLE)}, a saved ledger's folder, or a file of lines in our names",
     )
 
 

@@ -77,7 +77,10 @@ class Parameter:
         if self.type == "str" and not isinstance(value, (str, list, dict)) and value is not None and text is not None:
             value = text
         elif self.type == "float" and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            try:
+                value = float(value)
+            except OverflowError:
+                value = math.inf
         elif self.type == "int" and isinstance(value, float) and value.is_integer():
             value = int(value)
         wanted = _TYPES[self.type]
@@ -85,6 +88,8 @@ class Parameter:
             raise ValueError(f"is {shown}, but must be {_IN_WORDS[self.type]}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"is {shown}, but must be a finite number")
+        if self.interval and isinstance(value, list) and not all(type(entry) in (int, float) for entry in value):
+            raise ValueError(f"is {shown}, but must be a list of numbers")
         if self.interval and not _within(value, self.interval):
             raise ValueError(f"is {shown}, but must be in {self.interval}")
         if self.choices and str(value) not in self.choices:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from clvlib.datasets import AVAILABLE
+from clvlib.datasets import AVAILABLE, load
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.yaml12 import Block, Scalar, YamlError, plain, read_yaml
 from clvlib.transactions import Ledger, LogError, read_transactions
@@ -138,6 +138,8 @@ def load_scenario(path: Path, chapters: list[Chapter], *, quick: bool = False) -
         for chapter in selected
     }
     ledger, log_path = None, None
+    if document.data is None and isinstance(wrong := block.entries.get("data"), Block):
+        check.place(wrong)  # the log cannot be read with options that are wrong, but where it lies can be seen
     if document.data is not None:
         log_path, ledger = check.log(document.data, shared_dataset="dataset" in document.parameters)
     check.datasets(resolved, given, own=document.data is not None)
@@ -258,12 +260,8 @@ class _Check:
         lines = self.block.entries["data"].lines
         if shared_dataset:
             self.add(self.block.entries["parameters"].lines["dataset"], "dataset: the section data says already which")
-        if not _FOLDER_NAME.fullmatch(log.name):
-            self.add(lines["name"], f"name: {log.name!r} becomes a file's name; use letters, digits, - and _")
-        path = self.folder / Path(log.path).expanduser()
+        path = self.place(self.block.entries["data"])
         if not path.exists():
-            near = _nearest(path.name, [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else [])
-            self.add(lines["path"], f"path: there is no file {path}{near}")
             return path, None
         try:
             return path, read_transactions(path, log.columns or None, **log.options())
@@ -276,8 +274,23 @@ class _Check:
             self.add(None, f"data: the log cannot be read with these options: {error}")
         return path, None
 
+    def place(self, data: Block) -> Path | None:
+        """Where the log lies; what is wrong with its name and its path is noted."""
+        name, path = (_as_written(data.entries.get(key)) for key in ("name", "path"))
+        if isinstance(name, str) and not _FOLDER_NAME.fullmatch(name):
+            self.add(data.lines["name"], f"name: {name!r} becomes a file's name; use letters, digits, - and _")
+        if not isinstance(path, str):
+            return None
+        found = self.folder / Path(path).expanduser()
+        if not found.exists():
+            folder = found.parent
+            near = _nearest(found.name, [other.name for other in folder.glob("*")] if folder.is_dir() else [])
+            self.add(data.lines["path"], f"path: there is no file {found}{near}")
+        return found
+
     def datasets(self, resolved: dict[str, dict[str, Any]], given: dict[str, dict[str, Any]], *, own: bool) -> None:
-        """Every chapter's data set is a known one or a path; a path starts at the scenario's folder."""
+        """Every chapter's data set is a known one or a path that can be read; it starts at the scenario's folder."""
+        tried: set[Path] = set()
         for stem, parameters in resolved.items():
             name = parameters.get("dataset")
             if name is None or name in AVAILABLE or (own and "dataset" not in given[stem]):
@@ -285,9 +298,20 @@ class _Check:
             path = self.folder / Path(name).expanduser()
             if path.exists():
                 parameters["dataset"] = given[stem]["dataset"] = str(path.resolve())
+                if path not in tried:
+                    tried.add(path)
+                    self._try(name, path)
                 continue
             known = f"{_nearest(name, AVAILABLE)} (known: {', '.join(AVAILABLE)})"
             self.add(None, f"dataset: there is no data set and no file {name!r}{known}")
+
+    def _try(self, name: str, path: Path) -> None:
+        try:
+            load(path)
+        except LogError as error:
+            self.add(None, f"dataset: {error}")
+        except (OSError, ValueError) as error:
+            self.add(None, f"dataset: {name} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _texts_in(raw: Any, chapter: Chapter, name: str) -> Any:

@@ -7,9 +7,10 @@ is an error.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 __all__ = ["Block", "Scalar", "YamlError", "plain", "read_yaml", "write_yaml"]
 
 _DEEPEST = 20
+_MOST = 100_000  # values; a few lines of aliases to aliases make billions
 
 
 class YamlError(ValueError):
@@ -67,13 +69,14 @@ def read_yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         said = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise YamlError(f"this is not YAML: {said}", mark.line + 1 if mark else None) from None
-    return None if node is None else _read(node, 0)
+    return None if node is None else _read(node, 0, itertools.count())
 
 
 def plain(value: Any) -> Any:
     """The same as dict, list and values, as any YAML 1.2 reader would give it."""
-    if isinstance(value, Block):
-        return {key: plain(entry) for key, entry in value.entries.items()}
+    value = value.entries if isinstance(value, Block) else value
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [plain(entry) for entry in value]
     return value.value if isinstance(value, Scalar) else value
@@ -96,12 +99,14 @@ def _written(value: Any) -> str:
     return text.replace("e", ".0e") if isinstance(value, float) and "." not in text else text
 
 
-def _read(node: Node, depth: int) -> Any:
+def _read(node: Node, depth: int, counter: Iterator[int]) -> Any:
     line = node.start_mark.line + 1
+    if next(counter) >= _MOST:
+        raise YamlError(f"there are more than {_MOST:,} values", line)
     if depth > _DEEPEST:
         raise YamlError("this is nested too deeply, or within itself", line)
     if isinstance(node, SequenceNode):
-        return [_read(entry, depth + 1) for entry in node.value]
+        return [_read(entry, depth + 1, counter) for entry in node.value]
     if isinstance(node, ScalarNode):
         return _scalar(node, line)
     if not isinstance(node, MappingNode):
@@ -114,7 +119,7 @@ def _read(node: Node, depth: int) -> Any:
         key = key_node.value
         if key in block.entries:
             raise YamlError(f"the key {key} stands there twice (first in line {block.lines[key]})", key_line)
-        block.entries[key] = _read(value_node, depth + 1)
+        block.entries[key] = _read(value_node, depth + 1, counter)
         block.lines[key] = key_line
     return block
 

@@ -45,10 +45,10 @@ def test_saved_ledger_tells_its_papers_where_it_has_some(tmp_path):
     assert vars(load(folder).source).items() >= papers.items()
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
 def test_file_in_our_vocabulary_loads(tmp_path, suffix):
     path = tmp_path / f"march{suffix}"
-    LINES.to_csv(path, index=False) if suffix == ".csv" else LINES.to_parquet(path)
+    {".csv": LINES.to_csv, ".parquet": LINES.to_parquet, ".xlsx": LINES.to_excel}[suffix](path, index=False)
     data = load(path)
     assert data.lines["amount"].tolist() == [1.5, 2.5]
     assert (data.source.name, data.source.kind, data.currency) == ("march", "own", "XXX")
@@ -65,9 +65,9 @@ def test_unknown_name_gets_the_nearest_known_one():
 def test_missing_file_and_other_kinds_of_file_are_told(tmp_path):
     with pytest.raises(LogError, match="no file"):
         load(tmp_path / "missing.csv")
-    (tmp_path / "log.txt").write_text("x")
-    with pytest.raises(LogError, match=r"\.csv or \.parquet"):
-        load(tmp_path / "log.txt")
+    (tmp_path / "log.json").write_text("x")
+    with pytest.raises(LogError, match=r"nothing here reads \.json"):
+        load(tmp_path / "log.json")
     with pytest.raises(LogError, match="no saved ledger"):
         load(tmp_path)
 
@@ -111,3 +111,11 @@ def test_shops_of_two_languages_differ_in_their_words_only():
     english, chinese = (make_shop(n_customers=50, language=language).lines for language in ("en", "zh"))
     assert english.drop(columns=["item_text", "category"]).equals(chinese.drop(columns=["item_text", "category"]))
     assert not english["item_text"].equals(chinese["item_text"])
+
+
+@pytest.mark.parametrize(("text", "told"), [("{", "no JSON"), ('{"colour": "red"}', "use name, title, kind")])
+def test_papers_that_say_nothing_are_told(tmp_path, text, told):
+    folder = load_cdnow().ledger.save(tmp_path / "x")
+    (folder / "source.json").write_text(text)
+    with pytest.raises(LogError, match=told):
+        load(folder)

@@ -76,6 +76,8 @@ def test_a_value_becomes_the_declared_type(parameter, value, text, checked):
         (Parameter("a", "float", 0.1, interval="[0, 1)"), 1.0),
         (Parameter("a", "float", 0.1, interval="(0, 1)"), 0.0),
         (Parameter("a", "list", [], interval="[1, inf)"), [3, 0]),
+        (Parameter("a", "list", [], interval="[1, inf)"), ["x"]),
+        (Parameter("a", "float", 0.1), 10**400),
         (Parameter("a", "str", "", choices=("net", "apart")), "gross"),
     ],
 )

@@ -181,3 +181,21 @@ def test_the_shipped_scenarios_are_yaml_of_the_right_shape(path):
     assert set(document) <= {"title", "parameters", "overrides", "chapters", "data"}
     if "data" in document:
         assert set(document["data"]) <= set(Log.model_fields)
+
+
+def test_a_data_set_by_path_is_read_before_anything_runs(load, tmp_path):
+    (tmp_path / "log.csv").write_text("who,timestamp,amount\na,2020-01-01,1\n")
+    (told,) = problems(load, "title: t\nparameters: {dataset: log.csv}")
+    assert told.startswith("dataset: log.csv: no column is 'customer_id'")
+    (told,) = problems(load, "title: t\nparameters: {dataset: .}")
+    assert "no saved ledger" in told
+
+
+def test_wrong_options_of_data_do_not_hide_its_name_and_path(load):
+    told = problems(load, "title: t\ndata:\n  name: ../a\n  path: x.csv\n  columns: {a: {b: c}}\n")
+    assert [problem.partition(" {")[0].partition(" /")[0] for problem in told] == [
+        "line 5: data.columns.a is",
+        "line 3: name: '../a' becomes a file's name; use letters, digits, - and _",
+        "line 4: path: there is no file",
+    ]
+    assert "{'b': 'c'}" in told[0]

@@ -58,3 +58,9 @@ def test_written_values_are_read_alike_by_yaml_1_1_and_1_2(tmp_path):
     text = (tmp_path / "p.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(text) == values  # PyYAML, which is what papermill -f uses
     assert plain(read_yaml(text)) == values
+
+
+def test_aliases_to_aliases_end():
+    layers = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(YamlError, match="more than 100,000 values"):
+        read_yaml("\n".join(["l0: &l0 [1]", *layers]))
