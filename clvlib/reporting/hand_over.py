@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import math
 import numbers
@@ -21,6 +22,8 @@ __all__ = ["ENVIRONMENT", "hand_over"]
 ENVIRONMENT = "CLV_HANDOVER"
 
 _FIGURE_KEYS = {"name", "value", "unit", "low", "high"}
+#: Columns that every customer table gets when the run merges it.
+_ADDED = frozenset({"as_of", "currency", "horizon_days", "run_id"})
 _SOURCE_KEYS = ("name", "title", "kind", "origin", "licence", "sha256", "url")
 
 
@@ -54,9 +57,10 @@ def hand_over(
     Raises
     ------
     ValueError
-        For a figure without name, value or unit, or with two of one name; for a customer table without
-        ``customer_id``, with a customer twice or with none. Checked with or without a run, so that a chapter
-        that works in JupyterLab works in a report.
+        For a figure without name, value or unit, with two of one name, or with an interval upside down; for a customer
+        table without ``customer_id``, with a customer twice or with none, or with a column that the run adds; for an
+        ``as_of`` that is no date. Checked with or without a run, so that a chapter that works in JupyterLab works in
+        a report. Within a run also for a second call, which would replace what the first one passed on.
 
     Examples
     --------
@@ -70,18 +74,21 @@ def hand_over(
         if data is None:
             raise ValueError("a customer table needs the data its customers are from; give data too")
         customers = _checked_customers(customers)
+    if as_of is None and data is not None:
+        as_of = data.ledger.lines["timestamp"].max()
+    as_of, horizon_days = _day(as_of), _finite(horizon_days)
     target = os.environ.get(ENVIRONMENT)
     if not target:
         return
     folder = Path(target)
+    if (folder / "handover.json").exists():
+        raise ValueError("this chapter has handed over already; pass all figures and customers in one call")
     folder.mkdir(parents=True, exist_ok=True)
-    if as_of is None and data is not None:
-        as_of = data.ledger.lines["timestamp"].max()
     document = {
         "data": None if data is None else _described(data),
         "figures": rows,
-        "as_of": _day(as_of),
-        "horizon_days": None if horizon_days is None else _number(horizon_days),
+        "as_of": as_of,
+        "horizon_days": horizon_days,
         "customers": None,
     }
     if customers is not None:
@@ -99,6 +106,8 @@ def _checked_figures(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     """Plain Python values under exactly the five keys."""
     rows: list[dict[str, Any]] = []
     for figure in figures:
+        if not isinstance(figure, Mapping):
+            raise ValueError(f"figures are a list of mappings, got {figure!r}")
         name = figure.get("name")
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"a figure needs a name, got {name!r}")
@@ -110,30 +119,37 @@ def _checked_figures(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
             raise ValueError(f"figure {name!r} has keys {sorted(unknown)}, known are {sorted(_FIGURE_KEYS)}")
         if any(row["name"] == name for row in rows):
             raise ValueError(f"two figures are called {name!r}; names are what readers tell them apart by")
+        if not isinstance(figure["unit"], str):
+            raise ValueError(f'the unit of {name!r} is {figure["unit"]!r}; give a text ("" for a bare number)')
         value = figure["value"]
         if not isinstance(value, str):
             value = _number(value)
-        low, high = (_bound(figure.get(key)) for key in ("low", "high"))
+        low, high = (_finite(figure.get(key)) for key in ("low", "high"))
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"figure {name!r} has an interval from {low} to {high}; low comes first")
         value = "not available" if value is None else value
-        rows.append({"name": name, "value": value, "unit": str(figure["unit"]), "low": low, "high": high})
+        rows.append({"name": name, "value": value, "unit": figure["unit"], "low": low, "high": high})
     return rows
 
 
 def _checked_customers(customers: pd.DataFrame) -> pd.DataFrame:
+    names = [*customers.columns]
+    if added := sorted(_ADDED.intersection(names)):
+        raise ValueError(f"the customer table has {', '.join(added)}, which the run adds; leave it out")
+    if twice := {str(name) for name in names if names.count(name) > 1}:
+        raise ValueError(f"the customer table has two columns {', '.join(sorted(twice))}")
     if "customer_id" not in customers.columns:
         raise ValueError(f"the customer table has no customer_id, only {[*map(str, customers.columns)]}")
-    ids = customers["customer_id"]
+    ids = customers["customer_id"].astype("str")
     if ids.isna().any():
-        raise ValueError(
-            f"customer_id is missing in {int(ids.isna().sum())} of {len(ids)} rows of the customer table"
-        )
+        raise ValueError(f"customer_id is missing in {int(ids.isna().sum())} of {len(ids)} rows of the customer table")
     if ids.duplicated().any():
         twice = ids[ids.duplicated()].iloc[0]
         raise ValueError(
             f"{int(ids.duplicated().sum())} rows of the customer table repeat a customer_id, "
             f"{twice!r} among them; group by customer_id first"
         )
-    return customers.assign(customer_id=ids.astype("str"))
+    return customers.assign(customer_id=ids)
 
 
 def _described(data: Dataset) -> dict[str, Any]:
@@ -167,12 +183,14 @@ def _number(value: Any) -> float | int | bool | None:
         value = value.item()
     if value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    if not isinstance(value, numbers.Number):
+    if isinstance(value, decimal.Decimal):
+        value = float(value)
+    if not isinstance(value, numbers.Real):
         raise ValueError(f"expected a number or a text, got {type(value).__name__}: {value!r}")
     return value
 
 
-def _bound(value: Any) -> float | int | None:
+def _finite(value: Any) -> float | int | None:
     return None if value is None else _number(value)
 
 

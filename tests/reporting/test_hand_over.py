@@ -1,5 +1,6 @@
 """What a chapter may hand over, and where it goes."""
 
+import decimal
 import json
 
 import numpy as np
@@ -49,6 +50,13 @@ def test_writes_figures_data_and_customers(data, folder):
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "customers.parquet"), customers)
 
 
+def test_a_second_call_does_not_replace_the_first(data, folder):
+    hand_over(data=data, figures=[{"name": "a", "value": decimal.Decimal("1.5"), "unit": ""}])
+    with pytest.raises(ValueError, match="handed over already"):
+        hand_over(data=data)
+    assert json.loads((folder / "handover.json").read_text())["figures"][0]["value"] == 1.5
+
+
 def test_as_of_is_the_last_line_where_it_is_not_given(data, folder):
     hand_over(data=data)
     assert json.loads((folder / "handover.json").read_text())["as_of"] == "1998-06-30"
@@ -79,6 +87,15 @@ def test_what_is_not_finite_is_said_to_be_missing(data, folder, value):
         ({"figures": [{"name": "a", "value": 1, "unit": "", "hi": 2}]}, "'hi'"),
         ({"figures": [{"name": "a", "value": 1, "unit": ""}] * 2}, "two figures"),
         ({"figures": [{"name": "a", "value": [1], "unit": ""}]}, "a number or a text"),
+        ({"figures": [{"name": "a", "value": 1j, "unit": ""}]}, "a number or a text"),
+        ({"figures": [{"name": "a", "value": 1, "unit": None}]}, "the unit of 'a' is None"),
+        ({"figures": [{"name": "a", "value": 1, "unit": "", "low": 2, "high": 1}]}, "low comes first"),
+        ({"figures": {"name": "a", "value": 1, "unit": ""}}, "list of mappings"),
+        ({"as_of": "someday"}, "someday"),
+        ({"horizon_days": "a week"}, "a week"),
+        ({"customers": pd.DataFrame({"customer_id": ["a"], "run_id": ["b"]})}, "run_id, which the run adds"),
+        ({"customers": pd.DataFrame([["a", 1, 2]], columns=["customer_id", "clv", "clv"])}, "two columns clv"),
+        ({"customers": pd.DataFrame({"customer_id": [7, "7"]})}, "1 rows .* repeat"),
         ({"customers": pd.DataFrame({"customer": ["a"]})}, "no customer_id"),
         ({"customers": pd.DataFrame({"customer_id": ["a", None]})}, "missing in 1 of 2 rows"),
         ({"customers": pd.DataFrame({"customer_id": ["a", "a"]})}, "1 rows .* repeat"),
