@@ -240,7 +240,9 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_kernel(clv, chapters, scena
     path = scenario()
     with start(chapters, path, "--out", out, "--jobs", "2", fork) as process:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not ((tmp_path / "pids").exists() and (out / "run.json").exists()):
+        while time.monotonic() < deadline and not (
+            (tmp_path / "pids").exists() and record(out, "31_quick")["status"] == "ok"
+        ):
             time.sleep(0.05)
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(how)
