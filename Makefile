@@ -42,7 +42,7 @@ test: $(VENV)/stamp ## lint, doctests, unit tests, layers, anatomy, nbval, one r
 	$(BIN)/python -m pytest -q --nbval-lax --nbval-cell-timeout=300 --nbval-current-env notebooks
 
 lab: $(VENV)/stamp ## JupyterLab on the chapters
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. $(LAB_ARGS)
 
 refresh: $(VENV)/stamp ## run the stored chapters in place
 	$(BIN)/clv refresh
