@@ -10,13 +10,17 @@ from clvlib.reporting.prose import anchor
 
 __all__ = ["describe_datasets"]
 
+#: Rejected lines up to this share of those read are dirt; beyond it a reader must know before any figure.
+_RARE = 0.01
+
 
 def describe_datasets(chapters: list[dict]) -> list[dict]:
     """Each dataset of a run once, in the order of the chapters, ready for the page on data quality.
 
     ``chapters`` have ``data`` as their ``handover.json`` gave it, or None; afterwards they share the described
     dataset: its fields as handed over, with ``anchor`` (its place on the page), ``used_by`` (the chapters),
-    ``balance`` (whether what was read is accounted for, and that in words) and ``facts`` (about its source).
+    ``balance`` (whether what was read is accounted for, and that in words), ``alarm`` (that in words, where so much
+    was rejected that every figure may be wrong) and ``facts`` (about its source).
     Two chapters that loaded one dataset differently (another file, another number of lines) have two.
 
     >>> chapters = [{"data": {"name": "cdnow", "lines": 9, "reconciliation": []}}, {"data": None}]
@@ -32,8 +36,9 @@ def describe_datasets(chapters: list[dict]) -> list[dict]:
         if key not in datasets:
             taken = sum(other["name"] == data["name"] for other in datasets.values())
             name = f"data-{anchor(data['name'])}" + (f"-{taken + 1}" if taken else "")
-            balance = _balance(data.get("reconciliation") or [])
-            datasets[key] = data | {"anchor": name, "used_by": [], "balance": balance, "facts": _source(data)}
+            rows = data.get("reconciliation") or []
+            more = {"balance": _balance(rows), "alarm": _alarm(rows), "facts": _source(data)}
+            datasets[key] = data | {"anchor": name, "used_by": []} | more
         chapter["data"] = datasets[key]
         datasets[key]["used_by"].append(chapter)
     # A chapter that failed before it could hand over still says on its page which data it worked on.
@@ -57,6 +62,14 @@ def _balance(reconciliation: list[dict]) -> dict:
     ) <= len(reconciliation)
     words = "Every line read is accounted for, and the money adds up."
     return {"holds": holds, "words": words if holds else "The rows above do not add up to what was read."}
+
+
+def _alarm(reconciliation: list[dict]) -> str:
+    read = sum(row["lines"] for row in reconciliation if row["outcome"] == "read")
+    rejected = sum(row["lines"] for row in reconciliation if row["outcome"] == "rejected")
+    if rejected <= _RARE * read:
+        return ""
+    return f"{rejected:,} of {read:,} lines ({rejected / read:.1%}) were rejected and are in no figure."
 
 
 def _source(data: dict) -> list[tuple[str, Any]]:

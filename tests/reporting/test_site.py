@@ -338,3 +338,14 @@ def test_an_interval_says_which_it_is(report_folder):
     report_folder.chapter("31_clv", "3_value", figures=[figure])
     report_folder.build()
     assert "95 % interval 24.37 to 28.83" in report_folder.page("index.html")
+
+
+@pytest.mark.parametrize(("rejected", "alarmed"), [(100, False), (101, True)])
+def test_a_log_that_lost_more_than_one_line_in_a_hundred_warns_on_every_page(report_folder, rejected, alarmed):
+    rows = [("read", "", 10_000), ("kept", "", 10_000 - rejected), ("rejected", "timestamp is no date", rejected)]
+    rows = [{"outcome": outcome, "reason": why, "lines": lines, "amount": 0.0} for outcome, why, lines in rows]
+    report_folder.chapter("31_clv", "3_value", data=report_folder.data(reconciliation=rows))
+    report_folder.build()
+    for page in ("index.html", "31_clv.html", "data_quality.html"):
+        told = f"{rejected} of 10,000 lines ({rejected / 10_000:.1%}) were rejected and are in no figure."
+        assert (told in report_folder.page(page)) == alarmed
