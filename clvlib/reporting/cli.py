@@ -103,6 +103,8 @@ def report(
             checked = load_scenario(scenario, chapters, quick=quick)
         except ScenarioError as error:
             raise _Refused(_with_only(str(error), problems) + _what_was_read(error, out)) from None
+        here = {name for chapter in checked.chapters for name in chapter.names}
+        problems = problems or [f"the scenario does not run {name}" for name in only if name not in here]
         if problems:
             raise _Refused(_with_only("nothing was run", problems))
         prepare_output(out)

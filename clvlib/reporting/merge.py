@@ -15,7 +15,9 @@ import pandas as pd
 __all__ = ["inert", "merge_customers", "write_csv"]
 
 #: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
-_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+_FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
+#: Where a cell starts: a spreadsheet that separates by semicolons sees one behind each, and a row behind a line's end.
+_START = r"^|(?<=[;\n\r])"
 
 
 def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
@@ -56,10 +58,10 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
 def inert(text: str) -> str:
     """A text that a spreadsheet shows instead of computing it.
 
-    >>> inert('=HYPERLINK("http://example.org")'), inert("Smith & Co")
-    ('\\'=HYPERLINK("http://example.org")', 'Smith & Co')
+    >>> inert('=HYPERLINK("http://example.org")'), inert("Smith & Co"), inert("tea;=1+1")
+    ('\\'=HYPERLINK("http://example.org")', 'Smith & Co', "tea;'=1+1")
     """
-    return f"'{text}" if re.match(_FORMULA, text) else text
+    return re.sub(f"(?:{_START})(?={_FORMULA})", "'", text)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -137,6 +138,7 @@ class _Run:
         self.run["chapters"] = [task.record for task in self.tasks]
         self.run["customers"] = previous.get("customers", [])
         self._write_run("interrupted")  # from here on the folder is a report's
+        self._remove_left(previous)
         self._write_parameters()
         if not any(task.to_run for task in self.tasks):
             self._tell_plan()
@@ -191,6 +193,16 @@ class _Run:
         save_rejected(data.ledger, part)
         _swap(part, folder)
         return folder
+
+    def _remove_left(self, previous: dict[str, Any]) -> None:
+        """What an earlier run wrote of chapters that the scenario no longer has: no page would lead there."""
+        here = {task.chapter.stem for task in self.tasks}
+        for stem in {str(record.get("stem")) for record in previous.get("chapters", [])} - here:
+            if not re.fullmatch(r"\d\d_\w+", stem):
+                continue
+            shutil.rmtree(self.out / "handover" / stem, ignore_errors=True)
+            for name in (f"{stem}.html", f"notebooks/{stem}.ipynb", f"parameters/{stem}.yaml"):
+                (self.out / name).unlink(missing_ok=True)
 
     def _write_parameters(self) -> None:
         folder = self.out / "parameters"

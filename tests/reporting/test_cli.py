@@ -145,6 +145,16 @@ def test_nothing_is_run_where_anything_is_wrong(clv, chapters, scenario, out):
     assert not out.exists()
 
 
+def test_only_what_the_scenario_runs_can_be_asked_for(clv, chapters, scenario, out):
+    chapters.add("31_clv", "1")
+    chapters.add("41_retention", "1")
+    path = scenario("title: t\nchapters: ['3.1']")
+    code, _, told = clv("report", path, "--out", out, "--only", "3_part", "--only", "4.1")
+    assert code == 2
+    assert "--only: the scenario does not run 4.1" in told
+    assert not out.exists()
+
+
 def test_a_missing_scenario_is_said(clv, chapters, tmp_path):
     chapters.add("31_clv", "1")
     code, _, told = clv("report", tmp_path / "nope.yaml")

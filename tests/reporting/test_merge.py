@@ -1,6 +1,7 @@
 """Chapters' customer tables become one file for a CRM."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -86,15 +87,25 @@ def test_failed_chapters_hand_nothing_over(handed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cell", ['=HYPERLINK("http://e.org")', "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "-5"]
+    "cell", ['=HYPERLINK("http://e.org")', "+1+1", "-1+1", "@SUM(A1)", "=1;x", "\t=1", "\r=1", "\n=1", "＝1+1", "-5"]
 )
 def test_owasp_csv_injection_cells_are_inert(tmp_path, cell):
     path = tmp_path / "a.csv"
     write_csv(pd.DataFrame({cell: [cell, "plain"], "number": [-1.5, 2.0]}), path)
     found = pd.read_csv(path, keep_default_na=False)
-    assert found.iloc[:, 0].tolist() == ["'" + cell, "plain"]
-    assert found.columns[0] == "'" + cell
+    for shown in (found.iloc[0, 0], found.columns[0]):
+        assert shown[0] == "'"
+        assert shown.replace("'", "") == cell
+    assert found.iloc[1, 0] == "plain"
     assert found["number"].tolist() == [-1.5, 2.0]  # a number is no text
+
+
+@pytest.mark.parametrize("cell", ["tea;=1+1", "tea\n=1+1", "tea\r\n@SUM(A1)", "a;b;-1+1"])
+def test_a_cell_that_begins_only_where_semicolons_separate_is_inert_too(tmp_path, cell):
+    path = tmp_path / "a.csv"
+    write_csv(pd.DataFrame({"item_text": [cell]}), path)
+    text = path.read_text(encoding="utf-8-sig")
+    assert not [piece for piece in re.split(r"[;,\r\n]", text) if re.match(r"[\"]?[=+@-]", piece)]
 
 
 def test_categories_and_objects_are_text_too(tmp_path):
@@ -110,7 +121,7 @@ def test_the_table_itself_is_not_changed(tmp_path):
     assert frame["a"].tolist() == ["=1"]
 
 
-@pytest.mark.parametrize("text", ["", "plain", "a=b", "1-2", "喵"])
+@pytest.mark.parametrize("text", ["", "plain", "a=b", "1-2", "喵", "a; b", "one\ntwo"])
 def test_harmless_text_stays(text):
     assert inert(text) == text
 

@@ -87,6 +87,19 @@ def test_a_folder_with_other_peoples_files_is_refused_and_not_touched(tmp_path, 
     prepare_output(tmp_path)
 
 
+def test_what_is_left_of_a_chapter_the_scenario_no_longer_has_is_removed(story, tmp_path):
+    story(jobs=1)
+    out = tmp_path / "out"
+    run = json.loads((out / "run.json").read_text())
+    run["chapters"] += [{"stem": "41_gone"}, {"stem": "../precious"}]
+    (out / "run.json").write_text(json.dumps(run))
+    for name in ("41_gone.html", "notebooks/41_gone.ipynb", "parameters/41_gone.yaml", "../precious.html"):
+        (out / name).write_text("")
+    story(jobs=1)
+    assert not list(out.rglob("41_gone*"))
+    assert (tmp_path / "precious.html").exists()
+
+
 @pytest.fixture
 def own_log(chapters, tmp_path):
     chapters.add("31_a", parameters='dataset: str = "cdnow"')
