@@ -110,6 +110,8 @@ def report(
         prepare_output(out)
     except (ChapterError, OutputError) as error:
         raise _Refused(str(error)) from None
+    if checked.ledger is not None:  # what the figures are computed without, before any is believed
+        click.echo(f"{checked.log_path}\n{checked.ledger.report()}", err=True)
     try:
         with _Display() as display:
             run = run_report(

@@ -72,7 +72,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
             text = table.iloc[:, position]
             safe.isetitem(position, text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell))
     # As RFC 4180 ends lines; it also makes the writer quote a lone carriage return, which would begin a row.
-    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    # Ten digits: more than any figure here is worth, and 3.531 instead of 3.5309999999999997.
+    safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", float_format="%.10g")
 
 
 def _tables(out: Path, run: dict[str, Any]) -> dict[tuple, list[dict[str, Any]]]:

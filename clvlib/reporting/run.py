@@ -192,6 +192,7 @@ class _Run:
         (part / "source.json").write_text(json.dumps(asdict(data.source), indent=1) + "\n", encoding="utf-8")
         save_rejected(data.ledger, part)
         _swap(part, folder)
+        (folder.parent / "rejected.csv").unlink(missing_ok=True)  # of an attempt that was refused, and is now history
         return folder
 
     def _remove_left(self, previous: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from clvlib.transactions import Ledger, LogError, read_transactions
 
 __all__ = ["Log", "Scenario", "ScenarioError", "chosen", "load_scenario"]
 
+_LOGS = (".csv", ".txt", ".parquet", ".xlsx", ".xls")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,60}", re.ASCII)
 
 
@@ -166,6 +167,9 @@ def chosen(names: Iterable[str], chapters: list[Chapter]) -> tuple[list[Chapter]
 
 def _parsed(path: Path) -> tuple[_Document, Block, list[str]]:
     """The sections that can be understood, and what is wrong with the others."""
+    if path.suffix.lower() in _LOGS:
+        remedy = "copy params/my_shop.example.yaml, put the log's name behind path, and run the copy"
+        raise ScenarioError(path, [f"this is a log, not a scenario: {remedy}"])
     try:
         block = read_yaml(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

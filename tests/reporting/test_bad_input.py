@@ -105,6 +105,16 @@ def reconciled(out: Path) -> dict[str, int]:
     return {outcome: int(count) for outcome, count in lines["lines"].items() if count}
 
 
+def test_what_was_read_is_told_and_an_earlier_refusal_is_forgotten(report):
+    _, out, _ = report(HEADER + "a,31.12.2020,5\n" * 9)
+    assert (out / "ledger" / "rejected.csv").is_file()
+    code, out, told = report(GOOD + "c1,never,5\n", currency="EUR")
+    assert code == 0
+    assert "read: 401 lines" in told
+    assert "rejected: 1 line, 5.00 EUR: timestamp" in told
+    assert [path.name for path in (out / "ledger").iterdir()] == ["shop"]
+
+
 def test_an_ugly_log_is_used_as_far_as_it_can_be(report):
     """Seven plagues in one file, since each run starts a kernel: every bad row is set apart with its reason."""
     rows = [f"c{n % 700},2020-{1 + n % 12:02d}-{1 + n % 28:02d},{n % 90 + 1}.50" for n in range(7_000)]

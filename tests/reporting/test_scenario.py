@@ -199,3 +199,11 @@ def test_wrong_options_of_data_do_not_hide_its_name_and_path(load):
         "line 4: path: there is no file",
     ]
     assert "{'b': 'c'}" in told[0]
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "Orders.XLSX"])
+def test_a_log_in_place_of_a_scenario_is_told_what_to_do(found, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes("Kunde;Straße\n".encode("cp1252"))
+    with pytest.raises(ScenarioError, match="this is a log, not a scenario"):
+        load_scenario(path, found)
