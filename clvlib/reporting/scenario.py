@@ -271,7 +271,7 @@ class _Check:
             return path, read_transactions(path, log.columns or None, **log.options())
         except LogError as error:
             self.refused = error
-            self.add(None, str(error))
+            self.add(None, f"{error.source}: {error.problem}. Remedy, below data: {_in_yaml(error.remedy)}.")
         except OSError as error:
             self.add(lines["path"], f"path: {path} cannot be read: {error.strerror or error}")
         except (ValueError, LookupError) as error:  # of an option that only the reader knows to be wrong
@@ -316,6 +316,16 @@ class _Check:
             self.add(None, f"dataset: {error}")
         except (OSError, ValueError) as error:
             self.add(None, f"dataset: {name} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _in_yaml(remedy: str) -> str:
+    """A remedy as a scenario says it, where it is given as an argument of ``read_transactions``.
+
+    >>> _in_yaml("say separator=';', or leave it out with columns={'Sum': None}")
+    "say separator: ';', or leave it out with columns: {'Sum': null}"
+    """
+    options = "|".join(Log.model_fields)
+    return re.sub(rf"\b({options})=(?=\S)", r"\1: ", remedy).replace(": None}", ": null}")
 
 
 def _texts_in(raw: Any, chapter: Chapter, name: str) -> Any:

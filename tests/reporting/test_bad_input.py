@@ -105,6 +105,14 @@ def reconciled(out: Path) -> dict[str, int]:
     return {outcome: int(count) for outcome, count in lines["lines"].items() if count}
 
 
+def test_a_remedy_can_be_put_into_the_scenario_as_it_is(report):
+    semicolons = GOOD.replace(",", ";").replace(".50", ",50")
+    _, _, told = report(semicolons)
+    remedy = re.search(r"Remedy, below data: .*?(separator: '(.)')", told)
+    code, _, _ = report(semicolons, separator=remedy[2], decimal=",")
+    assert code == 0
+
+
 def test_what_was_read_is_told_and_an_earlier_refusal_is_forgotten(report):
     _, out, _ = report(HEADER + "a,31.12.2020,5\n" * 9)
     assert (out / "ledger" / "rejected.csv").is_file()
