@@ -264,6 +264,8 @@ def _serve(fd: int, preload: tuple[str, ...]) -> None:
         unfit = _why_not_fork()
         if unfit:
             parent.send(json.dumps({"over": unfit}).encode())
+            while parent.recv(2 * _LARGEST):  # a request left unread would reset the connection and lose the reason
+                pass
             return
         try:
             while True:
