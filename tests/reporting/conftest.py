@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -153,6 +154,19 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=executable, args=quiet)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def is_running():
+    """Whether there is a process of this number, dead ones nobody has waited for apart."""
+
+    def is_running(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return is_running
 
 
 class ChapterFolder:

@@ -167,7 +167,7 @@ def test_a_fork_server_that_dies_gives_way_to_ordinary_kernels(run):
 
 
 @pytest.mark.parametrize("fork", [pytest.param(True, marks=on_linux), False])
-def test_stopping_ends_the_kernel_and_what_it_has_started(run, tmp_path, fork):
+def test_stopping_ends_the_kernel_and_what_it_has_started(run, tmp_path, fork, is_running):
     pids = tmp_path / "pids"
     cell = (
         "import os, subprocess, sys, time\n"
@@ -190,14 +190,6 @@ def test_stopping_ends_the_kernel_and_what_it_has_started(run, tmp_path, fork):
             run(cell, kernels=kernels)
     assert [pid for pid in map(int, pids.read_text().split()) if is_running(pid)] == []
 
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process, dead ones nobody has waited for apart."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_the_executed_notebook_is_a_valid_one(run, tmp_path):

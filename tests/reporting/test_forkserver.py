@@ -57,7 +57,7 @@ def test_waiting_has_an_end(fork):
         fork().wait(timeout=0.1)
 
 
-def test_closing_ends_every_kernel(tmp_path):
+def test_closing_ends_every_kernel(tmp_path, is_running):
     with ForkServer(dict(os.environ), preload=()) as server:
         connection = str(tmp_path / "kernel.json")
         arguments = ["--transport=ipc", "--ip", connection, "-f", connection]
@@ -88,7 +88,7 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_chapter(tmp_path):
         assert kernel.wait(timeout=20) == 0
 
 
-def test_no_kernel_outlives_a_parent_that_was_killed(tmp_path):
+def test_no_kernel_outlives_a_parent_that_was_killed(tmp_path, is_running):
     code = (
         "import time, os\nfrom clvlib.reporting.forkserver import ForkServer\n"
         "environment = dict(os.environ)\n"
@@ -108,12 +108,3 @@ def test_no_kernel_outlives_a_parent_that_was_killed(tmp_path):
     while any(map(is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [is_running(pid) for pid in pids] == [False, False]
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process, dead ones nobody has waited for apart."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
