@@ -1,0 +1,156 @@
+"""From a transaction log to one row a customer: frequency, recency, T, monetary value, and what the holdout brought."""
+
+import datetime as dt
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from clvlib.rfm._door import Lines, read_lines
+from clvlib.rfm._passes import Periods, one_pass
+
+__all__ = ["rfm_summary"]
+
+TimeUnit = Literal["D", "W", "M", "Y"]
+_DAYS: dict[str, float] = {"D": 1.0, "W": 7.0, "M": 365 / 12, "Y": 365.0}
+
+
+def rfm_summary(
+    lines: Any, *, calibration_end: Any, holdout_end: Any = None, time_unit: TimeUnit = "W"
+) -> pd.DataFrame:
+    """What does a purchase history come to, in the few numbers that models of repeat buying read?
+
+    A customer's purchases are counted in calendar days: a *purchase day* has at least one line with an amount of
+    zero or more (a line of zero dollars is a purchase too: CDNOW's published figures hold only so); a day of returns
+    alone is none. Nothing of it depends on the order of the lines.
+
+    Parameters
+    ----------
+    lines : data frame of pandas, Polars (also lazy), Arrow or any kind narwhals knows
+        Columns ``customer_id`` (text, integers, …), ``timestamp`` (dates or moments; with a time zone, that zone's
+        calendar days count) and ``amount`` (in currency, negative for a return), in any order of the lines.
+    calibration_end : text, date, Timestamp
+        A *date* (a text without a time of day, ``datetime.date``) is the last whole day of calibration, as in the
+        papers and as pandas slices by text: ``"1997-09-30"``, or ``"1997-09"``. A *moment* (Timestamp, datetime, a
+        text with a time of day) is the cut, as in :func:`clvlib.split.temporal_split`: a line at it or later is
+        holdout. It must be a midnight, so ``pd.Timestamp("1997-10-01")`` cuts where ``"1997-09-30"`` does.
+    holdout_end : text, date, Timestamp, optional
+        End of the holdout, which begins where calibration ends; read in the same way. Later lines are not looked at.
+    time_unit : "D", "W", "M" or "Y"
+        Unit of ``recency`` and ``T``: 1, 7, 365/12 or 365 days.
+
+    Returns
+    -------
+    DataFrame, a customer with at least one purchase in calibration a row, sorted by ``customer_id``:
+        ``frequency`` (x, purchase days after the first one), ``recency`` (t_x, from the first purchase day to the
+        last one) and ``T`` (from the first purchase day to the end of calibration), both in ``time_unit``;
+        ``monetary_value`` (the net amount of all lines after the first purchase day, returns deducted, by
+        ``frequency``; 0 for ``frequency`` 0; may be negative), in currency; ``time_unit_days``. With a holdout also
+        ``holdout_frequency`` (purchase days), ``holdout_amount`` (net of returns; both are 0 for who did not come
+        back) and ``holdout_days``. All float64 but ``customer_id``, which stays as it is in the log.
+
+    Raises
+    ------
+    ValueError
+        A missing column, no lines, a missing customer, time or amount, an end outside the log, a holdout that ends
+        before it begins, an end that is not a midnight, no purchase in calibration.
+
+    Source: Fader, Hardie & Lee, "Counting Your Customers" the Easy Way (2005), section 4, and RFM and CLV (2005).
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2024-01-01", "2024-01-15", "2024-01-29", "2024-02-05", "2024-01-08"])
+    >>> lines = pd.DataFrame({"customer_id": [*"aaaab"], "timestamp": days, "amount": [9.0, 20.0, 10.0, 7.0, 5.0]})
+    >>> rfm_summary(lines, calibration_end="2024-02-04").drop(columns="time_unit_days").round(2)
+      customer_id  frequency  recency     T  monetary_value
+    0           a        2.0      4.0  4.86            15.0
+    1           b        0.0      0.0  3.86             0.0
+    """
+    if time_unit not in _DAYS:
+        raise ValueError(f"time_unit must be one of {', '.join(map(repr, _DAYS))}, not {time_unit!r}")
+    read = read_lines(lines)
+    cut = _end(calibration_end, "calibration_end")
+    end = None if holdout_end is None else _end(holdout_end, "holdout_end")
+    periods = _periods(read, cut, end)
+    return _table(read, periods, _DAYS[time_unit])
+
+
+def _end(value: Any, name: str) -> int:
+    """The first day after a period, in days since 1970."""
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        value = value.isoformat()
+    if isinstance(value, np.datetime64) and np.datetime_data(value)[0] in "YMWD":
+        value = str(value.astype("datetime64[D]"))
+    if isinstance(value, str):
+        try:
+            period = pd.Period(value)
+        except ValueError as error:
+            raise ValueError(f"{name}={value!r} is no date; write it as '1997-09-30'") from error
+        if period.freqstr[0] in "YQMWD":  # a text without a time of day names whole days
+            return _days(period.end_time.floor("D")) + 1
+    moment = pd.Timestamp(value)
+    if pd.isna(moment):
+        raise ValueError(f"{name}={value!r} is no date; write it as '1997-09-30'")
+    moment = moment.tz_localize(None)
+    if moment != moment.normalize():
+        day = moment.date()
+        raise ValueError(
+            f"{name}={value!s} lies within a day, and purchases are counted in whole days. Write {day.isoformat()!r} "
+            f"to have {day} still in, or pd.Timestamp({day.isoformat()!r}) to leave it out"
+        )
+    return _days(moment)
+
+
+def _days(moment: pd.Timestamp) -> int:
+    return int(moment.to_datetime64().astype("datetime64[D]").astype(np.int64))
+
+
+def _date(day: int) -> str:
+    return str(np.datetime64(day, "D"))
+
+
+def _periods(read: Lines, cut: int, end: int | None) -> Periods:
+    first, last = read.first_day, read.last_day
+    covers = f"the log covers {_date(first)} to {_date(last)} ({len(read.amount)} lines)"
+    if cut <= first:
+        raise ValueError(f"calibration would end with {_date(cut - 1)}, before the first line; {covers}")
+    if cut > last + 1:
+        raise ValueError(
+            f"calibration would end with {_date(cut - 1)}, after the last line: nobody could be seen to buy "
+            f"after {_date(last)}; {covers}. Take {_date(last)!r} at the latest"
+        )
+    if end is not None and end <= cut:
+        raise ValueError(
+            f"the holdout would end with {_date(end - 1)} and begins with {_date(cut)}; {covers}. "
+            "Choose a later holdout_end"
+        )
+    if end is not None and end > last + 1:
+        raise ValueError(
+            f"the holdout would end with {_date(end - 1)}, after the last line; {covers}. "
+            f"Take {_date(last)!r} at the latest"
+        )
+    return Periods(first=first, cut=cut, end=cut if end is None else end)
+
+
+def _table(read: Lines, periods: Periods, unit: float) -> pd.DataFrame:
+    state = one_pass(read, periods)
+    came = np.flatnonzero(state.first >= 0)
+    if not len(came):
+        raise ValueError(
+            f"none of the lines up to {_date(periods.cut - 1)} is a purchase (an amount of zero or more): "
+            "there is no customer to summarise"
+        )
+    first, last, frequency = state.first[came], state.last[came], state.frequency[came].astype(np.float64)
+    columns = {
+        "customer_id": read.ids(came),
+        "frequency": frequency,
+        "recency": (last - first) / unit,
+        "T": (periods.cut - 1 - periods.first - first) / unit,
+        "monetary_value": np.where(frequency > 0, state.net[came], 0.0) / np.maximum(frequency, 1.0),
+        "time_unit_days": np.full(len(came), unit),
+    }
+    if periods.end > periods.cut:
+        columns["holdout_frequency"] = state.holdout_frequency[came].astype(np.float64)
+        columns["holdout_amount"] = state.holdout_net[came]
+        columns["holdout_days"] = np.full(len(came), float(periods.end - periods.cut))
+    return pd.DataFrame(columns, copy=False)
