@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 SCENARIO ?= params/default.yaml
 export UV_LINK_MODE ?= copy
 export PYTHONDONTWRITEBYTECODE :=
@@ -47,13 +48,28 @@ lab: $(VENV)/stamp ## JupyterLab on the chapters
 refresh: $(VENV)/stamp ## run the stored chapters in place
 	$(BIN)/clv refresh
 
-bench: $(VENV)/stamp ## every benchmark, side by side with its peers
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+# The peers' environment is apart: lifetimes wants an old setuptools, and nobody needs PyMC to read a chapter.
+$(PEERS)/stamp: requirements-bench.lock | $(VENV)/stamp
+	$(PYTHON) -m venv $(PEERS)
+	@if [ -x $(BIN)/uv ]; then \
+	  $(BIN)/uv pip install -q --python $(PEERS)/bin/python --compile-bytecode --require-hashes -r requirements-bench.lock && \
+	  $(BIN)/uv pip install -q --python $(PEERS)/bin/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(PEERS)/bin/python -m pip install -q --require-hashes -r requirements-bench.lock && \
+	  $(PEERS)/bin/python -m pip install -q --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
 
-lock: $(VENV)/stamp ## pyproject.toml -> requirements.lock, environment.yml
+bench: $(PEERS)/stamp ## every benchmark, side by side with its peers
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(PEERS)/bin/python $$file || exit 1; done
+
+# The peers' lock takes the project's own pins, but for setuptools (see pyproject.toml); what no benchmark imports and
+# is half of the size is left out.
+lock: $(VENV)/stamp ## pyproject.toml -> requirements.lock, requirements-bench.lock, environment.yml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group test pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra bench -c requirements.lock pyproject.toml -o requirements-bench.lock
+	sed -n '/^setuptools==/d; s/^\([a-z0-9.-]*==.*\) \\$$/\1/p' requirements.lock | \
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra bench -c - --excludes benchmarks/left_out.txt pyproject.toml -o requirements-bench.lock
 	$(BIN)/python .ci/environment_yml.py > environment.yml
 
-clean: ## forget the environment (reports stay)
-	rm -rf $(VENV)
+clean: ## forget the environments (reports stay)
+	rm -rf $(VENV) $(PEERS)

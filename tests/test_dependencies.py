@@ -1,4 +1,4 @@
-"""One list of dependencies: pyproject.toml, requirements.lock and environment.yml say the same."""
+"""One list of dependencies: pyproject.toml, the two locks and environment.yml say the same."""
 
 import re
 import runpy
@@ -13,7 +13,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DIRECT = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["test"]]
-BENCH = PROJECT["project"]["optional-dependencies"]["bench"]
+PEERS = PROJECT["project"]["optional-dependencies"]["bench"]
+#: What no benchmark imports, and `make lock` therefore keeps out of the peers' environment.
+LEFT_OUT = re.findall(r"^[a-z].*", (ROOT / "benchmarks" / "left_out.txt").read_text(encoding="utf-8"), re.MULTILINE)
+BENCH = PEERS + [text for text in PROJECT["project"]["dependencies"] if Requirement(text).name not in LEFT_OUT]
 CARD = {"jupyterlab", "papermill", "pandas", "scikit-learn", "tensorflow", "matplotlib", "seaborn", "nbval"}
 
 
@@ -49,14 +52,31 @@ def test_lock_is_hashed_and_names_no_address(lock):
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     blocks = re.split(r"\n(?=\S)", text.strip())
-    assert len(blocks) > 20
+    assert len(blocks) > 100
     assert all("--hash=sha256:" in block for block in blocks)
 
 
-def test_both_locks_agree():
+def test_both_locks_agree_but_for_what_lifetimes_imports():
     main, bench = (dict.fromkeys(_pins(lock)) for lock in ("requirements.lock", "requirements-bench.lock"))
     shared = {name for name, _, _ in main} & {name for name, _, _ in bench}
-    assert {pin for pin in main if pin[0] in shared} == {pin for pin in bench if pin[0] in shared}
+    assert len(shared) > 100
+    different = {pin for pin in main if pin[0] in shared} ^ {pin for pin in bench if pin[0] in shared}
+    assert {name for name, _, _ in different} == {"setuptools"}
+
+
+def test_benchmarks_run_without_what_was_left_out():
+    assert LEFT_OUT == ["tensorflow", "tensorflow-cpu"]
+    assert not {name for name, _, _ in _pins("requirements-bench.lock")} & {*LEFT_OUT, "keras"}
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert not re.search(r"\b(tensorflow|keras)\b", path.read_text(encoding="utf-8")), path.name
+
+
+def test_peers_have_an_environment_of_their_own_made_from_their_lock():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^\$\(PEERS\)/stamp: requirements-bench\.lock .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    assert recipe.count("--require-hashes -r requirements-bench.lock") == 2
+    assert "$(BIN)/python" not in re.search(r"^bench:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    assert ".venv-bench/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
 
 def test_environment_yml_is_what_the_generator_writes():
