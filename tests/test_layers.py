@@ -92,10 +92,10 @@ def test_only_reporting_and_datasets_read_the_environment():
 
 @pytest.mark.parametrize(
     "module",
-    ["clvlib", "clvlib.datasets", "clvlib.matching", "clvlib.value", "clvlib.retention", "clvlib.reporting"],
+    ["clvlib", "clvlib.datasets", "clvlib.rfm", "clvlib.matching", "clvlib.value", "clvlib.retention", "clvlib.reporting"],
 )
-def test_import_loads_neither_tensorflow_nor_matplotlib(module):
-    heavy = ("tensorflow", "keras", "matplotlib", "papermill")
+def test_import_loads_nothing_that_is_heavy_and_may_not_be_needed(module):
+    heavy = ("tensorflow", "keras", "matplotlib", "papermill", "numba")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
