@@ -1,7 +1,4 @@
-"""Every cut in time: the guard against leakage.
-
-What is learnt lies strictly before the cut, what is checked lies at it or after.
-"""
+"""One cut of a log in two periods, where it may lie, and a sample of whole customers."""
 
 from typing import NamedTuple
 
