@@ -1,5 +1,6 @@
 """What customers are worth: discounting, and what acquisition cohorts really brought."""
 
+from clvlib.value.beta_geo import BetaGeoModel
 from clvlib.value.cohorts import (
     CohortCurve,
     CohortValues,
@@ -19,11 +20,15 @@ from clvlib.value.discounting import (
     period_rate,
     present_value,
 )
+from clvlib.value.purchase_model import FitWarning, PurchaseModel
 
 __all__ = [
     "DAYS_PER_YEAR",
+    "BetaGeoModel",
     "CohortCurve",
     "CohortValues",
+    "FitWarning",
+    "PurchaseModel",
     "annual_rate",
     "cash_flow_table",
     "cohort_values",

@@ -1,0 +1,149 @@
+"""The engine of the fits: Newton's method in the logarithms of positive parameters, and what it says at an edge.
+
+A fit ends where the gradient is zero to rounding, not after so many iterations: the parameters are then the ones the
+papers print, whatever the start. The observed information comes with the last step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["FitWarning", "Likelihood", "Maximum", "maximise"]
+
+#: The gradient's norm per customer, in log parameters, at which a fit has converged.
+GRADIENT_TOLERANCE = 1e-9
+#: A parameter beyond e^±LIMIT has run away.
+LIMIT = 20.0
+#: A direction along which the log parameters are known to no better than this standard error is a ridge.
+RIDGE = 1.0
+
+
+class FitWarning(UserWarning):
+    """A fit that returns, but whose parameters must not be read without what the warning says."""
+
+
+class Likelihood:
+    """A log-likelihood of positive parameters, with its data folded in.
+
+    Subclasses set ``weight`` (the number of customers) and implement :meth:`gradient`, and :meth:`hessian` where they
+    can; parameters are arrays of shape (k,) on their natural scale.
+    """
+
+    weight: float
+
+    def gradient(self, params: np.ndarray) -> tuple[float, np.ndarray]:
+        """The log-likelihood and its gradient, shape (k,)."""
+        raise NotImplementedError
+
+    def value(self, params: np.ndarray) -> float:
+        """The log-likelihood alone."""
+        return self.gradient(params)[0]
+
+    def hessian(self, params: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """The log-likelihood, its gradient and its Hessian, shape (k, k); by default from differences of gradients."""
+        value, gradient = self.gradient(params)
+        hessian = np.empty((len(params), len(params)))
+        for i, size in enumerate(params):
+            step = np.zeros_like(params)
+            step[i] = 6e-6 * size
+            hessian[i] = (self.gradient(params + step)[1] - self.gradient(params - step)[1]) / (2 * step[i])
+        return value, gradient, (hessian + hessian.T) / 2
+
+    def many(self, params: np.ndarray) -> np.ndarray:
+        """The log-likelihood at each row of ``params``, shape (n, k) -> (n,)."""
+        return np.array([self.value(row) for row in params])
+
+    def __call__(self, params: np.ndarray) -> float | np.ndarray:
+        """:meth:`value` of one parameter vector, :meth:`many` of several."""
+        params = np.asarray(params, dtype=float)
+        return self.value(params) if params.ndim == 1 else self.many(params)
+
+
+class Maximum(NamedTuple):
+    """Where Newton's method ended.
+
+    ``information``: minus the Hessian in log parameters, shape (k, k). ``flat``: None, or the direction in log
+    parameters, shape (k,) and of length 1, along which the likelihood hardly changes, pointing to where it falls less.
+    ``at_limit``: which parameters stopped at e^±LIMIT.
+    """
+
+    params: np.ndarray
+    value: float
+    information: np.ndarray
+    flat: np.ndarray | None
+    at_limit: np.ndarray
+    gradient_norm: float
+    converged: bool
+    n_evaluations: int
+
+
+def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200) -> Maximum:
+    """Climb from ``start`` (natural scale, shape (k,)) until the gradient per customer is zero to rounding.
+
+    Where the surface is not concave, eigenvalues are turned round and steps are shortened, so that every step climbs.
+    """
+    theta = np.clip(np.log(np.asarray(start, dtype=float)), 1 - LIMIT, LIMIT - 1)
+    value, gradient, information = _logarithmic(likelihood, theta)
+    evaluations, polished = 1, False
+    for _ in range(max_steps):
+        free = (np.abs(theta) < LIMIT) | (gradient * theta < 0)
+        norm = np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight
+        if norm <= GRADIENT_TOLERANCE and (polished or norm < 1e-14):
+            break
+        # one step more from where others would stop: Newton's method doubles the digits
+        polished = norm <= GRADIENT_TOLERANCE
+        step = np.zeros_like(theta)
+        step[free] = _uphill(gradient[free], information[np.ix_(free, free)])
+        share = min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
+        for _ in range(40):
+            trial = np.clip(theta + share * step, -LIMIT, LIMIT)
+            found = _logarithmic(likelihood, trial)
+            evaluations += 1
+            # the rounding of a sum of many terms must not refuse the last, smallest steps
+            if found[0] >= value - 1e-13 * abs(value):
+                break
+            share *= 0.25
+        else:
+            break
+        if polished and np.sqrt(found[1][free] @ found[1][free]) / likelihood.weight > norm:
+            break
+        theta, (value, gradient, information) = trial, found
+    free = (np.abs(theta) < LIMIT) | (gradient * theta < 0)
+    norm = float(np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight)
+    return Maximum(
+        params=np.exp(theta),
+        value=float(value),
+        information=information,
+        flat=_flat(likelihood, theta, information),
+        at_limit=np.abs(theta) >= LIMIT,
+        gradient_norm=norm,
+        converged=norm <= GRADIENT_TOLERANCE,
+        n_evaluations=evaluations,
+    )
+
+
+def _logarithmic(likelihood: Likelihood, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Value, gradient and information in log parameters."""
+    params = np.exp(theta)
+    value, gradient, hessian = likelihood.hessian(params)
+    scaled = gradient * params
+    return value, scaled, -(hessian * np.outer(params, params) + np.diag(scaled))
+
+
+def _uphill(gradient: np.ndarray, information: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(information)
+    sizes = np.maximum(np.abs(values), 1e-12 * np.abs(values).max() + 1e-300)
+    return vectors @ ((vectors.T @ gradient) / sizes)
+
+
+def _flat(likelihood: Likelihood, theta: np.ndarray, information: np.ndarray) -> np.ndarray | None:
+    values, vectors = np.linalg.eigh(information)
+    at_limit = np.abs(theta) >= LIMIT
+    if values[0] * RIDGE**2 > 1 and not at_limit.any():
+        return None
+    flat = vectors[:, 0]
+    if at_limit.any():
+        away = np.abs(theta) > 0.6 * LIMIT
+        return np.where(away, np.sign(theta), 0.0) / np.sqrt(away.sum())
+    ahead, back = (likelihood.value(np.exp(theta + sign * RIDGE * flat)) for sign in (1, -1))
+    return flat if ahead >= back else -flat
