@@ -73,7 +73,7 @@ def make_plan(
     """A task a chapter, in the chapters' order. ``ledger`` is where the analyst's own log was saved, if there is one.
 
     What an earlier run left is reused if it is of the same source, parameters, data and versions and its files are
-    there.
+    there. A failure is kept like that only where ``only`` leaves its chapter out: otherwise it is tried again.
     """
     before = {record["stem"]: record for record in previous.get("chapters", [])}
     code = _clvlib_source() + json.dumps(versions(), sort_keys=True)
@@ -97,6 +97,9 @@ def make_plan(
         record = _pending(chapter, parameters, fingerprint)
         if not (force and asked) and _is_current(old, fingerprint, out):
             record |= {key: old[key] for key in _KEPT} | {"reused": old["status"] == "ok"}
+        elif not asked and _is_current(old, fingerprint, out, status=("failed",)):
+            # Still true, and to be seen; the next run that asks for the chapter tries it again.
+            record |= {key: old[key] for key in (*_KEPT, "error")} | {"reason": "in an earlier run (--only)"}
         elif not asked:
             record["reason"] = "not asked for in this run (--only)"
         tasks.append(
@@ -179,8 +182,10 @@ def _pending(chapter: Chapter, parameters: dict[str, Any], fingerprint: str) -> 
     }
 
 
-def _is_current(old: dict[str, Any], fingerprint: str, out: Path) -> bool:
-    if old.get("status") not in ("ok", "not_applicable") or old.get("fingerprint") != fingerprint:
+def _is_current(
+    old: dict[str, Any], fingerprint: str, out: Path, *, status: tuple[str, ...] = ("ok", "not_applicable")
+) -> bool:
+    if old.get("status") not in status or old.get("fingerprint") != fingerprint:
         return False
     files = [old.get(key) for key in ("notebook", "handover")]
     return all((out / file).is_file() for file in files if file is not None)

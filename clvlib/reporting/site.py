@@ -62,8 +62,16 @@ def build_site(out: Path) -> Path:
     chapters = _chapters(out, run)
     datasets = describe_datasets(chapters)
     environment = _environment()
+    # A failure that an earlier run left is not this run's, but it is in this report.
+    failed = any(chapter["status"] == "failed" for chapter in chapters)
+    state = "failed" if failed and run["status"] == "ok" else run["status"]
     environment.globals.update(
-        run=run, chapters=chapters, parts=_parts(chapters), datasets=datasets, status=_status(run, chapters)
+        run=run,
+        chapters=chapters,
+        parts=_parts(chapters),
+        datasets=datasets,
+        status=_status(run, chapters),
+        state=state,
     )
 
     def write(page: str, template: str, **context: Any) -> None:

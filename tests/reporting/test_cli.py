@@ -87,6 +87,13 @@ def test_one_run_from_scenario_to_site_and_its_resumption(clv, chapters, scenari
     assert not record(out, "33_bad")["reused"]
     assert before == {stem: (out / "notebooks" / f"{stem}.ipynb").stat().st_mtime_ns for stem in before}
 
+    # What is not asked for keeps what is known of it, and does not fail the run that was asked for.
+    code, _, told = clv("report", path, "--out", out, "--only", "3.2", "--force")
+    assert code == 0
+    assert "3.3 33_bad: FAILED (in an earlier run (--only))" in told
+    assert record(out, "33_bad")["error"]["cell"] == 4
+    assert '<p class="status failed">' in (out / "index.html").read_text()
+
     # A parameter of one chapter and the source of another: these two only.
     chapters.add("33_bad", "print('good now')")
     path = scenario("title: Trial\nparameters: {rate: 0.25}\noverrides: {'3.2': {rate: 0.75}}\n")

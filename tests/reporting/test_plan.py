@@ -110,10 +110,24 @@ def test_an_earlier_result_is_taken_over_only_whole(planned, tmp_path):
     assert (task.record["status"], task.record["reused"], task.expected_seconds) == ("ok", True, 3.0)
     assert planned(previous=previous, force=True).to_run
     assert not planned(previous=previous, force=True, only=[]).to_run
-    previous["chapters"][0]["status"] = "failed"
+
+
+def test_an_earlier_failure_is_tried_again_and_stays_where_nobody_asks_for_its_chapter(planned, chapters, tmp_path):
+    error = {"kind": "error", "message": "Cell 2 raised KeyError", "cell": 2}
+    old = planned().record | {"status": "failed", "notebook": "n.ipynb", "seconds": 3.0, "error": error}
+    previous = json.loads(json.dumps({"chapters": [old]}))
     assert planned(previous=previous).to_run
     task = planned(previous=previous, only=[])
-    assert (task.record["status"], task.to_run) == ("pending", False)
+    assert (task.record["status"], task.to_run) == ("pending", False)  # its notebook is not there
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "n.ipynb").touch()
+    assert planned(previous=previous).to_run
+    task = planned(previous=previous, only=[], force=True)
+    assert (task.record["status"], task.record["reused"], task.to_run) == ("failed", False, False)
+    assert (task.record["error"], task.record["seconds"]) == (error, 3.0)
+    assert "earlier run" in task.record["reason"]
+    chapters.add("31_clv", "another cell")
+    assert planned(previous=previous, only=[]).record["status"] == "pending"  # it may be mended by now
 
 
 def test_a_log_without_a_needed_column_leaves_the_chapter_out(chapters, planned, tmp_path):
