@@ -140,6 +140,8 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
     body = _body(out, record, pages)
     title = re.sub(rf"^{re.escape(record['number'])}\s+", "", body.title) if body else ""
     parameters = out / "parameters" / f"{stem}.yaml"
+    figures = handover.get("figures") or []
+    money = next((figure for figure in figures if _is_money_sentence(figure)), None)
     chapter |= {
         "page": pages[stem],
         "title": title or wording.chapter_title(stem),
@@ -147,7 +149,8 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "status_words": _STATUS.get(record["status"], record["status"]),
         "parameters": record.get("parameters") or {},
         "changed": record.get("changed") or [],
-        "figures": handover.get("figures") or [],
+        "figures": [figure for figure in figures if figure is not money],
+        "money": money["value"] if money else "",
         "data": handover.get("data"),
         "lede": body.lede if body else "",
         "body": body.html if body else "",
@@ -163,6 +166,17 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         ),
     }
     return chapter
+
+
+def _is_money_sentence(figure: dict) -> bool:
+    """Whether a figure is the chapter's answer in one sentence, to stand before all others.
+
+    >>> _is_money_sentence({"name": "in money", "value": "The mail earns USD 120 to 180."})
+    True
+    >>> _is_money_sentence({"name": "in money", "value": 150.0})
+    False
+    """
+    return figure["name"].strip().lower() == "in money" and isinstance(figure["value"], str)
 
 
 def _body(out: Path, record: dict, pages: dict[str, str]) -> ChapterBody | None:

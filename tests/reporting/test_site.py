@@ -340,6 +340,26 @@ def test_an_interval_says_which_it_is(report_folder):
     assert "95 % interval 24.37 to 28.83" in report_folder.page("index.html")
 
 
+def test_the_sentence_in_money_leads_the_index_and_the_chapter_and_is_no_figure(report_folder):
+    said = "Mail the first 1,000 <customers>: USD 1,200 (USD 900 to 1,500) more margin in 90 days."
+    figures = [{"name": "customers", "value": 7, "unit": ""}, {"name": "In money", "value": said, "unit": ""}]
+    report_folder.chapter("31_value", "3_value", figures=figures)
+    number = [{"name": "in money", "value": 5.0, "unit": "USD"}]
+    simulated = report_folder.data(name="shop", kind="simulated")
+    report_folder.chapter("32_count", "3_value", figures=number)
+    report_folder.chapter("33_made", "3_value", figures=[figures[1] | {"value": "Nothing."}], data=simulated)
+    report_folder.build()
+    index, page = report_folder.page("index.html"), report_folder.page("31_value.html")
+    shown = said.replace("<", "&lt;").replace(">", "&gt;")
+    assert index.index("<h1>") < index.index('<h2 id="money">') < index.index(shown) < index.index('<h2 id="data">')
+    assert index.count(shown) == 1
+    assert page.index("<h1>") < page.index(f'<p class="money">{shown}</p>') < page.index("<dt>customers</dt>")
+    assert "<dt>In money</dt>" not in index + page
+    assert "<dt>in money</dt>" in report_folder.page("32_count.html")  # a bare number is a figure
+    assert re.search(r'<p class="money">Nothing\. <span class="badge simulated">Simulated data', index)
+    assert 'id="money"' not in report_folder.page("32_count.html")
+
+
 @pytest.mark.parametrize(("rejected", "alarmed"), [(100, False), (101, True)])
 def test_a_log_that_lost_more_than_one_line_in_a_hundred_warns_on_every_page(report_folder, rejected, alarmed):
     rows = [("read", "", 10_000), ("kept", "", 10_000 - rejected), ("rejected", "timestamp is no date", rejected)]
