@@ -92,7 +92,7 @@ def test_only_reporting_and_datasets_read_the_environment():
 
 @pytest.mark.parametrize(
     "module",
-    ["clvlib", "clvlib.datasets", "clvlib.rfm", "clvlib.matching", "clvlib.value", "clvlib.retention", "clvlib.reporting"],
+    ["clvlib", *(f"clvlib.{room}" for room in ("datasets", "rfm", "matching", "value", "retention", "reporting"))],
 )
 def test_import_loads_nothing_that_is_heavy_and_may_not_be_needed(module):
     heavy = ("tensorflow", "keras", "matplotlib", "papermill", "numba")
