@@ -1,70 +1,137 @@
-"""Any frame at the door: three columns become a code, a tick and an amount a line."""
+"""Any frame at the door: three columns become a code, a tick and an amount a line, and nothing is missing."""
 
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clvlib.rfm._customers import Customers, coded
+from clvlib.rfm._scan import pieces, span
 
 __all__ = ["Lines", "read_lines"]
 
 _NEEDED = ("customer_id", "timestamp", "amount")
 _TICKS_PER_DAY = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_MEND = "clvlib.transactions.read_transactions sets such lines apart and says why"
 
 
-class Lines:
-    """The log as arrays: ``codes`` (customers by rank), ``amount``, and ``ticks`` of which ``per_day`` make a day."""
+class Lines(NamedTuple):
+    """The log as arrays of int64 and float64, and what a look at them tells.
 
-    def __init__(self, codes: np.ndarray, customers: Any, ticks: np.ndarray, per_day: int, amount: np.ndarray) -> None:
-        self.codes, self._customers, self.n_codes = codes, customers, len(customers)
-        self.ticks, self.per_day, self.amount = ticks, per_day, amount
-        self.first_day, self.last_day = int(ticks.min()) // per_day, int(ticks.max()) // per_day
+    ``ticks`` are the times since 1970, ``per_day`` of them in a day, ``first_day`` and ``last_day`` in days since
+    1970; ``ordered`` says that no line is earlier than the one before it.
+    """
+
+    customers: Customers
+    ticks: np.ndarray
+    per_day: int
+    amount: np.ndarray
+    first_day: int
+    last_day: int
+    ordered: bool
 
     def days(self) -> np.ndarray:
         """Days since 1970, shape (n_lines,)."""
         return self.ticks // self.per_day
 
-    def ids(self, codes: np.ndarray) -> Any:
-        """The customers behind some codes."""
-        return self._customers[codes]
 
-
-def read_lines(lines: Any) -> Lines:
+def read_lines(frame: Any) -> Lines:
     """Take the three columns out of a frame and check them."""
-    customers, timestamp, amount = _columns(lines)
-    codes, unique = pd.factorize(customers, sort=True)
-    _refuse_missing("customer_id", codes < 0, "set lines without a customer apart (read_transactions does)")
-    unit = np.datetime_data(timestamp.dtype)[0]
-    _refuse_missing("timestamp", np.isnat(timestamp), "drop these lines or mend their dates")
-    _refuse_missing("amount", ~np.isfinite(amount), "drop these lines or mend their amounts")
-    return Lines(codes, unique, timestamp.view(np.int64), _TICKS_PER_DAY[unit], amount)
+    columns = _columns(frame)
+    ticks, per_day = _ticks(columns["timestamp"])
+    amount = _amount(columns["amount"])
+    ordered = _ordered(ticks)
+    first, last = (int(ticks[0]), int(ticks[-1])) if ordered else span(ticks)
+    if first == np.iinfo(np.int64).min:
+        _refuse("timestamp", ticks == first)
+    if not _finite(amount):
+        _refuse("amount", ~np.isfinite(amount))
+    customers = coded(columns["customer_id"])
+    if isinstance(customers, np.ndarray):
+        _refuse("customer_id", customers)
+    return Lines(customers, ticks, per_day, amount, first // per_day, last // per_day, ordered)
 
 
-def _columns(lines: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    if not isinstance(lines, pd.DataFrame):
+def _columns(frame: Any) -> dict[str, Any]:
+    """The three columns as pandas Series or Arrow arrays; nothing is copied that need not be."""
+    if not isinstance(frame, pd.DataFrame):
         import narwhals as nw
 
-        frame = nw.from_native(lines)
+        frame = nw.from_native(frame)
         if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        lines = frame.to_pandas()
-    missing = [name for name in _NEEDED if name not in lines.columns]
+            frame = frame.select(*(name for name in _NEEDED if name in frame.collect_schema().names())).collect()
+    missing = [name for name in _NEEDED if name not in frame.columns]
     if missing:
-        has = ", ".join(map(str, lines.columns))
         raise ValueError(
-            f"the log has no column {' and no column '.join(missing)} but {has}; "
-            "read it with clvlib.transactions.read_transactions, which translates names"
+            f"the log has no column {' and no column '.join(missing)}, but {', '.join(map(str, frame.columns))}; "
+            "read it with clvlib.transactions.read_transactions, which translates a shop's names"
         )
-    if not len(lines):
+    if not len(frame):
         raise ValueError("the log has no lines, so there is no customer to summarise")
-    timestamp = pd.to_datetime(lines["timestamp"])
-    if timestamp.dt.tz is not None:
-        timestamp = timestamp.dt.tz_localize(None)
-    return lines["customer_id"], timestamp.to_numpy(), lines["amount"].to_numpy(dtype=np.float64)
+    if isinstance(frame, pd.DataFrame):
+        return {name: frame[name] for name in _NEEDED}
+    return {name: _whole(frame[name].to_arrow()) for name in _NEEDED}
 
 
-def _refuse_missing(name: str, missing: np.ndarray, remedy: str) -> None:
-    if missing.any():
-        where = np.flatnonzero(missing)
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _ticks(column: pd.Series | pa.Array) -> tuple[np.ndarray, int]:
+    """Times as int64, and how many of them make a day; the smallest int64 is a missing one."""
+    if isinstance(column, pd.Series):
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            column = column.dt.tz_localize(None)
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
+            times = column.to_numpy()
+            return _ints(times), _TICKS_PER_DAY[np.datetime_data(times.dtype)[0]]
+        column = _whole(pa.array(column, from_pandas=True))
+    if pa.types.is_null(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        if column.null_count:
+            _refuse("timestamp", np.asarray(column.is_null()))
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+            column = pc.local_timestamp(column)
+        times = column.to_numpy(zero_copy_only=False)
+        return _ints(times), _TICKS_PER_DAY[np.datetime_data(times.dtype)[0]]
+    raise ValueError(
+        f"timestamp holds {column.type}, not times, in {len(column)} lines; "
+        "read the log with clvlib.transactions.read_transactions, or turn the column into times"
+    )
+
+
+def _amount(column: pd.Series | pa.Array) -> np.ndarray:
+    if isinstance(column, pd.Series):
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+            return np.ascontiguousarray(column.to_numpy(dtype=np.float64))
+        column = _whole(pa.array(column, from_pandas=True))
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise ValueError(
-            f"{name} is missing in {len(where)} of {len(missing)} lines, first in line {where[0]}; {remedy}"
+            f"amount holds {kind}, not numbers, in {len(column)} lines; "
+            "read the log with clvlib.transactions.read_transactions, or turn the column into numbers"
         )
+    if column.null_count:
+        _refuse("amount", np.asarray(column.is_null()))
+    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def _ints(times: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(times).view(np.int64)
+
+
+def _finite(amount: np.ndarray) -> bool:
+    return all(np.isfinite(piece).all() for piece in pieces(amount))
+
+
+def _ordered(ticks: np.ndarray) -> bool:
+    """Whether no line is earlier than the one before it."""
+    return all((piece[1:] >= piece[:-1]).all() for piece in pieces(ticks, overlap=1))
+
+
+def _refuse(name: str, missing: np.ndarray) -> NoReturn:
+    where = np.flatnonzero(missing)
+    raise ValueError(
+        f"{name} is missing in {len(where)} of {len(missing)} lines, first in the one at position {where[0]}; {_MEND}"
+    )

@@ -1,52 +1,156 @@
-"""The pass over the lines: per customer first and last purchase day, purchase days, money; with numpy alone."""
+"""The pass over the lines: per customer the purchase days and the money of both periods, seen once.
 
+Three ways to the same table: a sparse matrix of customers by days for most logs, which needs nothing to be compiled;
+from a million lines on the kernels of :mod:`clvlib.rfm._kernels`, on two threads where that is worth their start.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from clvlib.rfm._door import Lines
 
-__all__ = ["Periods", "State", "one_pass"]
+__all__ = ["Periods", "Rows", "compiled_pass", "matrix_pass", "one_pass"]
+
+# Loading numba and its kernels takes half a second, which the matrix takes for some millions of lines.
+COMPILED_FROM = 1_000_000
+# Two threads must have 20 milliseconds to do, or their start costs more than they bring.
+THREADED_FROM = 3_000_000
+# A kernel's day is 16 bits, from 1 on.
+_MOST_DAYS = 65_534
 
 
 class Periods(NamedTuple):
-    """Days since 1970: the log's ``first``, the ``cut`` (first day of the holdout), ``end`` (first day after it)."""
+    """Days since 1970: ``first`` of the log, ``cut`` (first of the holdout), ``end`` (first after it)."""
 
     first: int
     cut: int
     end: int
 
 
-class State(NamedTuple):
-    """One entry a code; ``first`` and ``last`` in days after the log's first one, -1 without a purchase."""
+class Rows(NamedTuple):
+    """One entry a customer with a purchase in calibration; ``recency`` and ``T`` in units of ``unit`` days."""
 
-    first: np.ndarray
-    last: np.ndarray
+    code: np.ndarray
     frequency: np.ndarray
-    net: np.ndarray
-    holdout_frequency: np.ndarray
-    holdout_net: np.ndarray
+    recency: np.ndarray
+    T: np.ndarray
+    monetary_value: np.ndarray
+    holdout_frequency: np.ndarray | None
+    holdout_amount: np.ndarray | None
 
 
-def one_pass(read: Lines, periods: Periods) -> State:
-    """Both periods at once."""
-    n, code = read.n_codes, read.codes
-    day = read.days() - periods.first
+def one_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
+    """Take the way that is quickest for a log of this length; the table does not depend on it."""
+    if len(lines.amount) < COMPILED_FROM or lines.last_day - periods.first >= _MOST_DAYS:
+        return matrix_pass(lines, periods, unit)
+    return compiled_pass(lines, periods, unit, threads=2 if len(lines.amount) >= THREADED_FROM else 1)
+
+
+def matrix_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
+    """Customers by days: turning coordinates into rows is a counting sort, and days that repeat are added up."""
+    from scipy.sparse import coo_array
+
+    code, day, amount = lines.customers.codes - lines.customers.low, lines.days() - periods.first, lines.amount
     cut, end = periods.cut - periods.first, periods.end - periods.first
-    n_days = int(end)
-    bought = (read.amount >= 0) & (day < end)
-    keys = np.unique(code[bought].astype(np.int64) * n_days + day[bought])
-    who, when = keys // n_days, keys % n_days
-    calibration = when < cut
-    holdout_frequency = np.bincount(who[~calibration], minlength=n)
-    who, when = who[calibration], when[calibration]
-    frequency = np.bincount(who, minlength=n) - 1
-    first, last = np.full(n, -1), np.full(n, -1)
-    first[who[::-1]] = when[::-1]
-    last[who] = when
-    later = (first[code] >= 0) & (day > first[code]) & (day < cut)
-    net = np.bincount(code[later], read.amount[later], minlength=n)
-    held = (day >= cut) & (day < end)
-    return State(
-        first, last, frequency, net, holdout_frequency, np.bincount(code[held], read.amount[held], minlength=n)
+    if lines.last_day >= periods.end:
+        code, day, amount = _where(day < end, code, day, amount)
+    bought, returns = amount >= 0, None
+    if not bought.all():
+        returns = _where(~bought, code, day, amount)
+        code, day, amount = _where(bought, code, day, amount)
+    table = coo_array((amount, (code, day)), shape=(lines.customers.n, end)).tocsr()
+    code = np.flatnonzero(np.diff(table.indptr))
+    starts, day, money = table.indptr[code], table.indices, table.data
+    first, in_holdout = day[starts], day >= cut
+    days, held_days = _sums((~in_holdout).astype(np.int64), starts), _sums(in_holdout.astype(np.int64), starts)
+    held = _sums(np.where(in_holdout, money, 0.0), starts)
+    money[in_holdout] = 0.0
+    money[starts] = 0.0  # the first purchase day is no repeat
+    net = _sums(money, starts)
+    if returns is not None:
+        who, when, back = returns
+        place = np.full(lines.customers.n, -1)
+        place[code] = np.arange(len(code))
+        who, when, back = _where(place[who] >= 0, place[who], when, back)
+        late = when >= cut
+        held += np.bincount(who[late], back[late], minlength=len(code))
+        repeat = ~late & (when > first[who])
+        net += np.bincount(who[repeat], back[repeat], minlength=len(code))
+    came = first < cut
+    code, days, first, net = _where(came, code, days, first, net)
+    last = day[starts[came] + days - 1]
+    frequency = days - 1.0
+    return Rows(
+        code=code,
+        frequency=frequency,
+        recency=(last - first) / unit,
+        T=(cut - 1 - first) / unit,
+        monetary_value=np.where(days > 1, net, 0.0) / np.maximum(frequency, 1.0),
+        holdout_frequency=held_days[came].astype(np.float64) if end > cut else None,
+        holdout_amount=held[came] if end > cut else None,
     )
+
+
+def compiled_pass(lines: Lines, periods: Periods, unit: float, *, threads: int) -> Rows:
+    """The kernels: stretches of the log side by side, each into a state of its own, and one table from them."""
+    from clvlib.rfm import _kernels
+
+    low = lines.customers.low
+    midnight, n_codes = periods.first * lines.per_day, lines.customers.n
+    log = (lines.customers.codes, lines.ticks, lines.amount)
+    if not lines.ordered:
+        log = _kernels.by_day(*log, midnight, lines.per_day, lines.last_day - periods.first + 1)
+    codes, ticks, amount = (_read_only(column) for column in log)
+    cut, end = (_line_at(ticks, day * lines.per_day) for day in (periods.cut, periods.end))
+    middle = _line_at(ticks, int(ticks[cut // 2]) // lines.per_day * lines.per_day) if threads > 1 else cut
+    seen = np.zeros(n_codes, _kernels.SEEN)
+    later = np.zeros(n_codes if middle < cut else 0, _kernels.SEEN)
+    early = np.zeros(len(later))
+    held = np.zeros(n_codes if end > cut else 0, _kernels.HELD)
+
+    def calibrate(start: int, stop: int, state: np.ndarray, keep_early: bool) -> None:
+        _kernels.calibrate(codes, low, ticks, amount, start, stop, midnight, lines.per_day, state, early, keep_early)
+
+    def hold() -> None:
+        _kernels.hold(codes, low, ticks, amount, cut, end, midnight, lines.per_day, held)
+
+    work = [lambda: calibrate(0, middle, seen, False)]
+    if len(later):
+        work.append(lambda: calibrate(middle, cut, later, True))
+    if len(held):
+        work.insert(0, hold)
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(piece) for piece in work]:
+            done.result()
+        edges = np.linspace(0, n_codes, threads + 1).astype(np.int64)
+        parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        rows = list(pool.map(lambda part: _kernels.count_seen(seen, later, *part), parts))
+        code, columns = np.empty(sum(rows), np.int64), np.empty((6 if len(held) else 4, sum(rows)))
+        last_day = periods.cut - periods.first  # of calibration, where 1 is the log's first day
+
+        def write(part: tuple[int, int], row: int) -> None:
+            _kernels.write_columns(seen, later, early, held, *part, row, last_day, unit, code, columns)
+
+        list(pool.map(write, parts, np.cumsum([0, *rows[:-1]]).tolist()))
+    return Rows(code, *columns, *([None] * (6 - len(columns))))
+
+
+def _line_at(ticks: np.ndarray, tick: int) -> int:
+    return int(np.searchsorted(ticks, tick))
+
+
+def _read_only(column: np.ndarray) -> np.ndarray:
+    """So that a kernel is compiled once, not again for arrays that may be written."""
+    column = column.view()
+    column.flags.writeable = False
+    return column
+
+
+def _where(rows: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
+    return [column[rows] for column in columns]
+
+
+def _sums(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(values, starts) if len(starts) else values[:0]

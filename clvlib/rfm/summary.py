@@ -68,11 +68,11 @@ def rfm_summary(
     """
     if time_unit not in _DAYS:
         raise ValueError(f"time_unit must be one of {', '.join(map(repr, _DAYS))}, not {time_unit!r}")
-    read = read_lines(lines)
+    log = read_lines(lines)
     cut = _end(calibration_end, "calibration_end")
     end = None if holdout_end is None else _end(holdout_end, "holdout_end")
-    periods = _periods(read, cut, end)
-    return _table(read, periods, _DAYS[time_unit])
+    periods = _periods(log, cut, end)
+    return _table(log, periods, _DAYS[time_unit])
 
 
 def _end(value: Any, name: str) -> int:
@@ -109,9 +109,9 @@ def _date(day: int) -> str:
     return str(np.datetime64(day, "D"))
 
 
-def _periods(read: Lines, cut: int, end: int | None) -> Periods:
-    first, last = read.first_day, read.last_day
-    covers = f"the log covers {_date(first)} to {_date(last)} ({len(read.amount)} lines)"
+def _periods(lines: Lines, cut: int, end: int | None) -> Periods:
+    first, last = lines.first_day, lines.last_day
+    covers = f"the log covers {_date(first)} to {_date(last)} ({len(lines.amount)} lines)"
     if cut <= first:
         raise ValueError(f"calibration would end with {_date(cut - 1)}, before the first line; {covers}")
     if cut > last + 1:
@@ -132,25 +132,23 @@ def _periods(read: Lines, cut: int, end: int | None) -> Periods:
     return Periods(first=first, cut=cut, end=cut if end is None else end)
 
 
-def _table(read: Lines, periods: Periods, unit: float) -> pd.DataFrame:
-    state = one_pass(read, periods)
-    came = np.flatnonzero(state.first >= 0)
-    if not len(came):
+def _table(lines: Lines, periods: Periods, unit: float) -> pd.DataFrame:
+    rows = one_pass(lines, periods, unit)
+    if not len(rows.code):
         raise ValueError(
-            f"none of the lines up to {_date(periods.cut - 1)} is a purchase (an amount of zero or more): "
-            "there is no customer to summarise"
+            f"none of the lines up to {_date(periods.cut - 1)} is a purchase (an amount of zero or more), "
+            "so there is no customer to summarise"
         )
-    first, last, frequency = state.first[came], state.last[came], state.frequency[came].astype(np.float64)
     columns = {
-        "customer_id": read.ids(came),
-        "frequency": frequency,
-        "recency": (last - first) / unit,
-        "T": (periods.cut - 1 - periods.first - first) / unit,
-        "monetary_value": np.where(frequency > 0, state.net[came], 0.0) / np.maximum(frequency, 1.0),
-        "time_unit_days": np.full(len(came), unit),
+        "customer_id": lines.customers.ids(rows.code),
+        "frequency": rows.frequency,
+        "recency": rows.recency,
+        "T": rows.T,
+        "monetary_value": rows.monetary_value,
+        "time_unit_days": np.full(len(rows.code), unit),
     }
-    if periods.end > periods.cut:
-        columns["holdout_frequency"] = state.holdout_frequency[came].astype(np.float64)
-        columns["holdout_amount"] = state.holdout_net[came]
-        columns["holdout_days"] = np.full(len(came), float(periods.end - periods.cut))
+    if rows.holdout_frequency is not None:
+        columns["holdout_frequency"] = rows.holdout_frequency
+        columns["holdout_amount"] = rows.holdout_amount
+        columns["holdout_days"] = np.full(len(rows.code), float(periods.end - periods.cut))
     return pd.DataFrame(columns, copy=False)
