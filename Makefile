@@ -60,8 +60,8 @@ $(PEERS)/stamp: requirements-bench.lock | $(VENV)/stamp
 	fi
 	@touch $@
 
-bench: $(PEERS)/stamp ## every benchmark, side by side with its peers
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(PEERS)/bin/python $$file || exit 1; done
+bench: $(PEERS)/stamp ## every benchmark, side by side with its peers -> benchmarks/README.md
+	@$(PEERS)/bin/python benchmarks/_readme.py $(BENCHMARKS)
 
 # The peers' lock takes the project's own pins, but for setuptools (see pyproject.toml); what no benchmark imports and
 # is half of the size is left out.

@@ -4,23 +4,24 @@
 
 Both read the same made-up log in the same run, in turns, and keep the same lines: the analyst with plain
 ``pandas.read_csv`` and eight lines of cleaning, which drops what does not fit and says nothing of it; the ledger with
-a reason for every line, duplicates counted, money reconciled. Printed: the best of three, and the ratio; and, to see
-what of it is reading at all, what pandas, polars and duckdb need to read the file (the latter two where the ``bench``
-extra is installed).
+a reason for every line, duplicates counted, money reconciled. And, to see what of it is reading at all, what pandas,
+polars and duckdb need to read the file.
 """
 
-import importlib
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars
+from _side_by_side import Way, conditions, markdown, side_by_side
 
 from clvlib.transactions import read_transactions
 
-ROUNDS = 3
+TEXT = {"customer_id": "str", "order_id": "str", "item_id": "str"}
 
 
 def make_log(n_lines: int) -> pd.DataFrame:
@@ -54,47 +55,34 @@ def clean_by_hand(log: pd.DataFrame) -> pd.DataFrame:
     return log.sort_values("timestamp", kind="stable", ignore_index=True)
 
 
-def best(work) -> tuple[float, pd.DataFrame]:
-    """Seconds of the fastest of the rounds, and what it returned."""
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        result = work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), result
+def same(by_hand: pd.DataFrame, lines: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(lines, by_hand[lines.columns], check_dtype=False)
 
 
 def main() -> None:
     n_lines = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     log = make_log(n_lines)
-    text = {"customer_id": "str", "order_id": "str", "item_id": "str"}
+    print(f"{conditions('polars', 'duckdb')}; `python benchmarks/read_transactions.py`\n")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
         log.to_csv(path, index=False)
-        size = path.stat().st_size / 1e6
-        runs = {
-            "CSV": (lambda: clean_by_hand(pd.read_csv(path, dtype=text)), lambda: read_transactions(path).lines),
-            "DataFrame": (lambda: clean_by_hand(log), lambda: read_transactions(log).lines),
-        }
-        print(f"{n_lines:,} lines, {size:.0f} MB; best of {ROUNDS}; reading alone:")
-        readers = {
-            "pandas": lambda pandas: pandas.read_csv(path, dtype=text),
-            "polars": lambda polars: polars.read_csv(path, schema_overrides={"amount": polars.String}),
-            "duckdb": lambda duckdb: duckdb.read_csv(str(path)).to_arrow_table(),
-        }
-        for name, read in readers.items():
-            try:
-                peer = importlib.import_module(name)
-            except ModuleNotFoundError:
-                print(f"{name:<10} not installed: uv pip install -r requirements-bench.lock")
-                continue
-            print(f"{name:<10} {best(lambda read=read, peer=peer: read(peer))[0]:>7.2f} s")
-        print(f"{'source':<10} {'by hand':>9} {'ledger':>9} {'ratio':>6}")
-        for name, (by_hand, ledger) in runs.items():
-            slow, expected = best(by_hand)
-            fast, lines = best(ledger)
-            pd.testing.assert_frame_equal(lines, expected[lines.columns], check_dtype=False)
-            print(f"{name:<10} {slow:>7.2f} s {fast:>7.2f} s {fast / slow:>6.2f}")
+        ways = [
+            Way("`read_transactions`", lambda: read_transactions(path).lines),
+            Way("pandas, cleaned by hand", lambda: clean_by_hand(pd.read_csv(path, dtype=TEXT))),
+        ]
+        title = f"CSV of {n_lines:,} lines, {path.stat().st_size / 1e6:.0f} MB"
+        print(markdown(title, side_by_side(ways, rounds=3, same=same)) + "\n")
+        ways = [
+            Way("`read_transactions`", lambda: read_transactions(log).lines),
+            Way("pandas, cleaned by hand", partial(clean_by_hand, log)),
+        ]
+        print(markdown("the same as a DataFrame", side_by_side(ways, rounds=3, same=same)) + "\n")
+        readers = [
+            Way("pandas", lambda: pd.read_csv(path, dtype=TEXT)),
+            Way("polars", lambda: polars.read_csv(path, schema_overrides={"amount": polars.String})),
+            Way("duckdb", lambda: duckdb.read_csv(str(path)).to_arrow_table()),
+        ]
+        print(markdown("the CSV read and nothing else, to pandas' time", side_by_side(readers, rounds=3)))
 
 
 if __name__ == "__main__":

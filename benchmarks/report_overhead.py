@@ -10,14 +10,13 @@ Rounds are interleaved and the medians compared; all three must give the same nu
 
 import argparse
 import os
-import statistics
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import nbformat
+from _side_by_side import Way, conditions, markdown, side_by_side
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -38,25 +37,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     os.environ.update(KERNEL_ENVIRONMENT)
-    ways = {
-        "one after another (nbclient)": _sequential,
-        "clv, forked kernels": partial(_clv, fork=True),
-        "clv, ordinary kernels": partial(_clv, fork=False),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    print(f"{conditions('nbclient', 'ipykernel')}; `python benchmarks/report_overhead.py`\n")
     with tempfile.TemporaryDirectory() as folder:
         paths = [_write(Path(folder), seed) for seed in range(options.notebooks)]
-        for _ in range(options.rounds):
-            printed = []
-            for name, way in ways.items():
-                started = time.perf_counter()
-                printed.append(way(paths))
-                seconds[name].append(time.perf_counter() - started)
-            assert printed[0] == printed[1] == printed[2], "the ways do not compute the same"
-    base = statistics.median(seconds["one after another (nbclient)"])
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{name:30} {median:6.2f} s  {median / len(paths):5.2f} s each  ratio {base / median:5.1f}")
+        ways = [
+            Way("`clv report`, forked kernels", partial(_clv, paths, fork=True)),
+            Way("`clv report`, ordinary kernels", partial(_clv, paths, fork=False)),
+            Way("nbclient, one after another", partial(_sequential, paths)),
+        ]
+        timings = side_by_side(ways, rounds=options.rounds, same=_same)
+    print(markdown(f"{options.notebooks} notebooks that compute little", timings))
+
+
+def _same(printed: list[str], ours: list[str]) -> None:
+    assert printed == ours, "the ways do not compute the same"
 
 
 def _write(folder: Path, seed: int) -> Path:
