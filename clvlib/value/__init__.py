@@ -9,6 +9,7 @@ from clvlib.value.cohorts import (
     realised_path,
     realised_values,
 )
+from clvlib.value.conformal import ConformalIntervals
 from clvlib.value.discounting import (
     DAYS_PER_YEAR,
     annual_rate,
@@ -20,6 +21,7 @@ from clvlib.value.discounting import (
     period_rate,
     present_value,
 )
+from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
 
 __all__ = [
@@ -27,7 +29,10 @@ __all__ = [
     "BetaGeoModel",
     "CohortCurve",
     "CohortValues",
+    "ConformalIntervals",
     "FitWarning",
+    "ParameterPosterior",
+    "PosteriorWarning",
     "PurchaseModel",
     "annual_rate",
     "cash_flow_table",
@@ -36,6 +41,7 @@ __all__ = [
     "forecast_table",
     "implied_rate",
     "margin_multiple",
+    "parameter_posterior",
     "payback_period",
     "period_rate",
     "present_value",

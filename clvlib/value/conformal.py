@@ -1,0 +1,154 @@
+"""How wide must an interval be to keep its promise, whatever is wrong with the model behind it?
+
+Split-conformal prediction (Vovk, Gammerman & Shafer 2005; conformalised quantile regression: Romano, Patterson & Candès
+2019, NeurIPS 32, section 4). A model's interval for every customer is made at an *earlier* origin, whose outcome is
+known by now; by how much it missed there, in units of its own width, is what the intervals of today are moved by.
+Nothing is assumed of the model. What is assumed is that customers miss today as they missed then: customers of one
+origin are exchangeable, two origins are so only where the shop has not changed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["ConformalIntervals"]
+
+#: Share of the mean width that is added to a customer's width, so that an interval of no width can be moved too.
+_FLOOR_SHARE = 0.1
+
+
+class ConformalIntervals:
+    """Intervals moved so that they would have covered ``level`` of the customers at an earlier origin.
+
+    A customer's score at the earlier origin is how far the outcome lay outside the model's interval (negative: inside),
+    in units of the interval's width plus a tenth of the mean width:
+    ``max(amount_p05 - y, y - amount_p95) / (amount_p95 - amount_p05 + 0.1 mean width)``. The ceil((n + 1) level)-th
+    smallest score (Romano et al. 2019, equation 11) is ``shift_``; every interval is moved outwards by so many of its
+    widths, inwards if it is negative. Since the unit is the interval's own width, the earlier horizon may be shorter
+    than today's.
+
+    Money has a floor. Where the model's interval begins at zero or below and nobody's outcome was negative, an outcome
+    cannot lie under it: such an interval keeps its lower end and is moved at the upper end alone. (Moving both ends
+    inwards would exclude all who bought nothing, and there are many of them.)
+
+    The promise is of the share over all customers ("marginal"), not of each kind of customer: look at
+    :meth:`coverage_by` before you rely on it for the best ones. ``level`` 0.9 moves the columns ``amount_p05`` and
+    ``amount_p95``, whose names then say where the interval started, not where its tails are.
+
+    ``fit(table)`` reads ``amount_p05``, ``amount_p95`` and ``holdout_amount`` of the earlier origin and sets
+    ``shift_``, ``n_customers_``, ``coverage_before_`` (share of outcomes within the model's own intervals) and
+    ``lowest_`` (0, or the most negative outcome). ValueError: a column that is missing, NaN or infinite, an interval
+    upside down, too few customers for ``level`` (fewer than level / (1 - level)), a level outside (0, 1).
+
+    >>> rng = np.random.default_rng(0)
+    >>> then = pd.DataFrame({"amount_p05": 0.0, "amount_p95": 10.0, "holdout_amount": rng.gamma(1.0, 10.0, 999)})
+    >>> intervals = ConformalIntervals(level=0.9).fit(then)
+    >>> round(intervals.coverage_before_, 2)
+    0.62
+    >>> now = intervals.predict(pd.DataFrame({"customer_id": ["a"], "amount_p05": [0.0], "amount_p95": [10.0]}))
+    >>> now.round(1)
+      customer_id  amount_p05  amount_p95
+    0           a         0.0        23.2
+    """
+
+    def __init__(self, *, level: float = 0.9) -> None:
+        self.level = level
+
+    def fit(self, table: pd.DataFrame) -> ConformalIntervals:
+        if not 0 < self.level < 1:
+            raise ValueError(f"level is a share between 0 and 1, got {self.level}")
+        low, high = _ends(table)
+        outcome = _column(table, "holdout_amount")
+        n = len(outcome)
+        rank = math.ceil((n + 1) * self.level)
+        if rank > n:
+            raise ValueError(
+                f"{n} customers are too few for a level of {self.level:g}: at least "
+                f"{math.ceil(self.level / (1 - self.level) - 1e-9)} are needed; take an earlier origin with more"
+            )
+        self.lowest_ = min(0.0, float(outcome.min()))
+        self.coverage_before_ = float(((low <= outcome) & (outcome <= high)).mean())
+        scores = self._scores(low, high, outcome)
+        self.shift_ = float(np.partition(scores, rank - 1)[rank - 1])
+        self.n_customers_ = n
+        return self
+
+    def predict(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Today's intervals, moved. One row a row of ``table``, which has ``amount_p05`` and ``amount_p95``.
+
+        Columns ``customer_id`` (where the table has it), ``amount_p05``, ``amount_p95``, in the table's currency.
+        """
+        low, high = _ends(table)
+        low, high = self._moved(low, high)
+        moved = pd.DataFrame({"amount_p05": low, "amount_p95": high})
+        if "customer_id" in table:
+            moved.insert(0, "customer_id", table["customer_id"].to_numpy())
+        return moved
+
+    def coverage_by(self, table: pd.DataFrame, groups) -> pd.DataFrame:
+        """Which share of each group's outcomes do the moved intervals cover? ``groups``: one label a row.
+
+        ``table`` has ``amount_p05``, ``amount_p95`` and ``holdout_amount``. Columns ``group``, ``customers``,
+        ``coverage``; one row a group, and the last one, ``all``.
+        """
+        low, high = self._moved(*_ends(table))
+        outcome = _column(table, "holdout_amount")
+        inside = pd.Series((low <= outcome) & (outcome <= high))
+        found = inside.groupby(pd.Series(groups).reset_index(drop=True), observed=True).agg(["size", "mean"])
+        rows = [*found.itertuples(name=None), ("all", len(inside), inside.mean())]
+        return pd.DataFrame(rows, columns=["group", "customers", "coverage"])
+
+    def _moved(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        by = self.shift_ * _unit(low, high)
+        bounded = self._bounded(low)
+        new_low = np.where(bounded, low, low - by)
+        new_high = high + by
+        # an interval moved inwards by more than its half is a point, and where it is bounded never leaves out its start
+        crossed = new_low > new_high
+        middle = np.where(bounded, low, (new_low + new_high) / 2)
+        new_low, new_high = np.where(crossed, middle, new_low), np.where(crossed, middle, new_high)
+        return np.maximum(new_low, self.lowest_), np.maximum(new_high, self.lowest_)
+
+    def _bounded(self, low: np.ndarray) -> np.ndarray:
+        return (low <= 0) & (self.lowest_ == 0)
+
+    def _scores(self, low: np.ndarray, high: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+        above = high - outcome
+        # exactly what _moved does: an outcome at a bounded lower end is covered wherever the upper end is moved to
+        below = np.where(self._bounded(low), -np.inf, low - outcome)
+        score = np.maximum(below, -above) / _unit(low, high)
+        return np.where(self._bounded(low) & (outcome <= np.maximum(low, 0)), -1.0, score)  # -1: moved to a point
+
+
+def _unit(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    width = high - low
+    # where all intervals are points (a model without uncertainty) the unit is the currency's
+    return (width + _FLOOR_SHARE * width.mean()) if width.any() else np.ones(len(width))
+
+
+def _ends(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    low, high = _column(table, "amount_p05"), _column(table, "amount_p95")
+    wrong = low > high
+    if wrong.any():
+        raise ValueError(
+            f"amount_p05 is above amount_p95 in {int(wrong.sum())} of {len(wrong)} rows, first in row "
+            f"{int(np.flatnonzero(wrong)[0])}; the columns may have been swapped"
+        )
+    return low, high
+
+
+def _column(table: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in table:
+        raise ValueError(f"the table has no column {name}, only {', '.join(map(str, table.columns))}")
+    values = table[name].to_numpy(dtype=float)
+    wrong = ~np.isfinite(values)
+    if wrong.any() or not len(values):
+        raise ValueError(
+            f"{name} is NaN or infinite in {int(wrong.sum())} of {len(values)} rows; leave those customers out"
+            if len(values)
+            else "the table has no rows"
+        )
+    return values
