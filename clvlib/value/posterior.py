@@ -9,7 +9,6 @@ Yao & Gabry 2024, JMLR 25, "Pareto smoothed importance sampling"): above 0.7 the
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clvlib.value._pareto_smoothing import smoothed_log_weights
+from clvlib.value._priors import WEAK, Prior, log_prior
 
 if TYPE_CHECKING:
     from clvlib.value._fitted_model import FittedModel
@@ -28,15 +28,11 @@ __all__ = ["ParameterPosterior", "PosteriorWarning", "parameter_posterior"]
 
 #: Degrees of freedom of the proposal: tails heavy enough for the skewness of a posterior, and a variance.
 _FREEDOM = 5.0
-#: Prior standard deviation of every log parameter under the prior "weak": a factor of 20 either way is unremarkable.
-_WEAK = 3.0
 #: Above this k the variance of the weights cannot be estimated, however many draws (Vehtari et al. 2024, section 3.2).
 _LARGEST_K = 0.7
 _FEWEST_EFFECTIVE = 400.0
 _LEAST_EFFICIENCY = 0.1
 _ROUNDS = 4
-
-Prior = str | Callable[[np.ndarray], np.ndarray]
 
 
 class PosteriorWarning(UserWarning):
@@ -131,11 +127,11 @@ def parameter_posterior(
     symbols = list(model._symbols)
     start = np.log(model._parameters())
     likelihood = model.compile_likelihood(summary, weights=weights)
-    log_prior, told = _prior(prior, model, summary, weights)
+    prior_density, told = log_prior(prior, model, summary, weights)
 
     def density(theta: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):  # far from the mode a likelihood may overflow; it is then taken for impossible
-            found = likelihood.many(np.exp(theta)) + log_prior(theta)
+            found = likelihood.many(np.exp(theta)) + prior_density(theta)
         return np.where(np.isfinite(found), found, -np.inf)
 
     rng = np.random.default_rng(random_state)
@@ -187,64 +183,6 @@ def _reason(k: float, effective: float, fewest: float, boundary: str) -> str:
     return "do not trust this posterior: " + "; ".join(wrong) if wrong else ""
 
 
-def _prior(
-    prior: Prior, model: FittedModel, summary: pd.DataFrame, weights: ArrayLike | None
-) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """The log density in log parameters, and its name in words."""
-    if callable(prior):
-        return (lambda theta: np.asarray(prior(theta), dtype=float)), "as given"
-    if prior == "flat":
-        return (lambda theta: np.zeros(len(theta))), "flat in the log parameters (improper)"
-    if prior == "weak":
-        centre = _centre(model, summary, weights)
-        told = " · ".join(f"log {s} ~ N(log {math.exp(c):.3g}, {_WEAK:g}²)" for s, c in centre.items())
-        middle = np.array([*centre.values()])
-        return (lambda theta: -0.5 * (((theta - middle) / _WEAK) ** 2).sum(axis=1)), told
-    if prior == "pymc-marketing":
-        if tuple(model._symbols) != ("r", "alpha", "a", "b"):
-            raise ValueError(f'the prior "pymc-marketing" is for the BG/NBD, this is a {type(model).__name__}')
-        weeks = math.log((model.time_unit_days_ or 7.0) / 7.0)
-        told = "r ~ Weibull(2, 1), alpha ~ Weibull(2, 10 weeks), phi ~ Uniform(0, 1), kappa ~ Pareto(1, 1)"
-        return (lambda theta: _pymc_marketing(theta + np.array([0, weeks, 0, 0]))), told
-    raise ValueError(f'prior is "weak", "flat", "pymc-marketing" or a function of the log parameters, got {prior!r}')
-
-
-def _centre(model: FittedModel, summary: pd.DataFrame, weights: ArrayLike | None) -> dict[str, float]:
-    """Where the prior "weak" is centred: 0 (a shape of 1), or the log of the table's scale in the parameter's unit."""
-    units = _UNITS.get(type(model).__name__, {})
-    centre = {}
-    for symbol in model._symbols:
-        name = units.get(symbol)
-        if name is None:
-            centre[symbol] = 0.0
-            continue
-        values = np.asarray(summary[name], dtype=float)
-        count = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
-        known = values > 0
-        centre[symbol] = math.log(values[known] @ count[known] / count[known].sum()) if known.any() else 0.0
-    return centre
-
-
-#: Parameters that carry a unit, and the column that has it; all others are shapes.
-_UNITS: dict[str, dict[str, str]] = {
-    "BetaGeoModel": {"alpha": "T"},
-    "ModifiedBetaGeoModel": {"alpha": "T"},
-    "NBDModel": {"alpha": "T"},
-    "ParetoNBDModel": {"alpha": "T", "beta": "T"},
-    "GammaGammaModel": {"gamma": "monetary_value"},
-    "BetaGeoBetaBinomModel": {},
-    "ShiftedBetaGeoModel": {},
-}
-
-
-def _pymc_marketing(theta: np.ndarray) -> np.ndarray:
-    r, alpha, a, b = np.exp(theta).T
-    kappa = a + b
-    # densities on the natural scale; (phi, kappa) -> (a, b) has the Jacobian 1 / kappa, and theta's own is the sum
-    weibulls = np.log(r) - r**2 + np.log(alpha) - (alpha / 10) ** 2
-    return np.where(kappa > 1, weibulls - 3 * np.log(kappa) + theta.sum(axis=1), -np.inf)
-
-
 def _mode(density: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Newton's method by differences: the mode and minus the inverse Hessian there, made positive."""
     theta, value = start, float(density(start[None])[0])
@@ -253,7 +191,7 @@ def _mode(density: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> tup
         gradient, hessian = _differences(density, theta, value)
         eigenvalues, vectors = np.linalg.eigh(-hessian)
         # no direction is taken for wider than the weak prior, nor for a saddle
-        sizes = np.maximum(np.abs(eigenvalues), 1 / _WEAK**2)
+        sizes = np.maximum(np.abs(eigenvalues), 1 / WEAK**2)
         covariance = (vectors / sizes) @ vectors.T
         step = covariance @ gradient
         step *= min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
