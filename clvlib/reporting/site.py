@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from clvlib.reporting import wording
 from clvlib.reporting.chapter_page import TEMPLATES, ChapterBody, render_chapter
+from clvlib.reporting.customer_columns import describe_tables
 from clvlib.reporting.data_quality import describe_datasets
 from clvlib.reporting.prose import anchor
 from clvlib.reporting.search_index import search_index
@@ -89,10 +90,11 @@ def build_site(out: Path) -> Path:
             previous=chapters[number - 1] if number else None,
             next=chapters[number + 1] if number + 1 < len(chapters) else None,
         )
-    write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"))
+    tables = describe_tables(out, chapters)
+    write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"), tables=tables)
     write("run.html", "run", facts=_facts(run))
     customers = _files(out, "customers/*.csv") + _files(out, "customers/*.parquet")
-    write("index.html", "index", customers=customers, search_index=search_index(chapters))
+    write("index.html", "index", customers=customers, tables=tables, search_index=search_index(chapters))
     return out / "index.html"
 
 
@@ -152,6 +154,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "figures": [figure for figure in figures if figure is not money],
         "money": money["value"] if money else "",
         "data": handover.get("data"),
+        "customers": out / "handover" / stem / handover["customers"] if handover.get("customers") else None,
         "lede": body.lede if body else "",
         "body": body.html if body else "",
         "headings": body.headings if body else [],

@@ -1,0 +1,112 @@
+"""The data dictionary of the exported customer tables: what each column is, in what unit, and which chapter says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clvlib.columns import COLUMNS, Column
+
+__all__ = ["describe_columns", "describe_tables"]
+
+#: What the run adds to every table; the rest is in the vocabulary or a chapter's own.
+_ADDED = {
+    column.name: column
+    for column in (
+        Column("as_of", "str", "", "The day the columns hold for; they know nothing of later ones."),
+        Column("horizon_days", "float64", "days", "How far the columns that look ahead do so."),
+        Column("currency", "str", "ISO 4217", "The currency of all money in the row; XXX where it was not stated."),
+        Column("run_id", "str", "", "The run that wrote the row."),
+    )
+}
+_OWN = "A column of this chapter's own; its page says what it is."
+
+
+def describe_tables(out: Path, chapters: list[dict]) -> list[dict]:
+    """Each merged table in ``out / "customers"``: ``name``, ``anchor``, ``columns`` (see :func:`describe_columns`).
+
+    ``chapters``, in the order of the run, have ``number``, ``page``, ``data`` (None where there is none) and
+    ``customers``, the path of the table the chapter handed over (None where it handed over none). A file that is no
+    Parquet is left out: a report is not held up by what only explains it.
+    """
+    tables = []
+    for stem, parts in _merged(chapters).items():
+        try:
+            schema = pq.read_schema(out / "customers" / f"{stem}.parquet")
+            own = [(part, pq.read_schema(part["customers"]).names) for part in parts]
+        except (pa.ArrowInvalid, OSError):
+            continue
+        currency = parts[0]["data"].get("currency")
+        columns = describe_columns(schema, own, currency if currency not in (None, "XXX") else "currency")
+        tables.append({"name": stem, "anchor": f"columns-{len(tables) + 1}", "columns": columns})
+    return tables
+
+
+def describe_columns(
+    schema: pa.Schema, parts: list[tuple[dict, list[str]]], currency: str = "currency"
+) -> list[dict]:
+    """A row a column of a merged table: ``name``, ``meaning``, ``unit``, ``type`` in words, ``chapters`` it is from.
+
+    ``parts`` are the chapters with the names of the columns that each handed over. Where two disagreed, the merged
+    table has one column a chapter, ``clv_31`` and ``clv_33``: the same meaning, from one chapter each. Money is in
+    ``currency``.
+
+    >>> schema = pa.schema([("customer_id", pa.string()), ("clv_31", pa.float64()), ("visits", pa.int64())])
+    >>> chapter = {"number": "3.1", "page": "31_clv.html"}
+    >>> for row in describe_columns(schema, [(chapter, ["customer_id", "clv", "visits"])], "EUR"):
+    ...     print(row["name"], "|", row["unit"], "|", row["type"], "|", *[one["number"] for one in row["chapters"]])
+    customer_id |  | text |
+    clv_31 | EUR | number | 3.1
+    visits |  | whole number | 3.1
+    """
+    rows = []
+    for field in schema:
+        base, chapters = field.name, [chapter for chapter, names in parts if field.name in names]
+        apart = re.fullmatch(r"(.+)_(\d\d)", field.name)
+        if not chapters and apart:
+            base = apart[1]
+            known = [chapter for chapter, names in parts if base in names or base in _ADDED]
+            chapters = [chapter for chapter in known if chapter["number"].replace(".", "") == apart[2]]
+        column = _ADDED.get(base) or COLUMNS.get(base)
+        rows.append(
+            {
+                "name": field.name,
+                "meaning": column.meaning if column else _OWN,
+                "unit": column.unit.replace("currency", currency) if column else "",
+                "type": _words(field.type),
+                "chapters": [] if base == "customer_id" else chapters,
+            }
+        )
+    return rows
+
+
+def _merged(chapters: list[dict]) -> dict[str, list[dict]]:
+    """Which chapters' tables went into which file, as :func:`clvlib.reporting.merge.merge_customers` names them."""
+    files: dict[str, list[dict]] = {}
+    stems: dict[tuple, str] = {}
+    for chapter in chapters:
+        if not chapter["customers"]:
+            continue
+        data = chapter["data"]
+        key = (data["name"], data.get("sha256"), data.get("lines"))
+        if key not in stems:
+            stem = wanted = re.sub(r"[^\w.-]", "_", data["name"]) or "customers"
+            number = 2
+            while stem in files:
+                stem, number = f"{wanted}-{number}", number + 1
+            stems[key] = stem
+        files.setdefault(stems[key], []).append(chapter)
+    return files
+
+
+def _words(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "yes or no"
+    if pa.types.is_integer(kind):
+        return "whole number"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    return "date" if pa.types.is_temporal(kind) else "text"

@@ -1,0 +1,77 @@
+"""The data dictionary of the exported tables: every column of the file, in the house's words or by its chapter."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from clvlib.columns import COLUMNS
+from clvlib.reporting.customer_columns import describe_tables
+from clvlib.reporting.merge import merge_customers
+
+
+@pytest.fixture
+def handed(report_folder):
+    """``handed(stem, table, **data)``: a chapter that handed over ``table``."""
+
+    def handed(stem, table, horizon_days=None, **data):
+        entry = report_folder.chapter(stem, f"{stem[0]}_part", data=report_folder.data(**data))
+        path = report_folder.path / entry["handover"]
+        document = json.loads(path.read_text()) | {"customers": "customers.parquet", "horizon_days": horizon_days}
+        path.write_text(json.dumps(document))
+        pd.DataFrame(table).to_parquet(path.parent / "customers.parquet", index=False)
+
+    return handed
+
+
+def _page(report_folder):
+    merge_customers(report_folder.path, report_folder.run)
+    report_folder.build()
+    return report_folder.page("data_quality.html")
+
+
+def _row(html, column):
+    cells = re.search(rf"<tr><th scope=\"row\"><code>{column}</code></th>(.*?)</tr>", html)[1]
+    return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td>(.*?)</td>", cells)]
+
+
+def test_every_column_of_the_file_is_explained(report_folder, handed):
+    handed("31_value", {"customer_id": ["a", "b"], "clv": [1.5, 2.5], "visits": [3, 4]}, horizon_days=90)
+    handed("32_more", {"customer_id": ["a", "b"], "clv": [1.5, 9.5], "segment": ["x", "y"]}, horizon_days=365)
+    html = _page(report_folder)
+    exported = pd.read_parquet(report_folder.path / "customers" / "cdnow.parquet")
+    assert re.findall(r'<th scope="row"><code>(\w+)</code></th><td>', html) == list(exported.columns)
+    assert _row(html, "customer_id") == [COLUMNS["customer_id"].meaning, "", "text", ""]
+    assert _row(html, "clv_31") == [COLUMNS["clv"].meaning, "USD", "number", "3.1"]
+    assert _row(html, "clv_32")[-1] == "3.2"
+    assert _row(html, "horizon_days_32")[1:] == ["days", "whole number", "3.2"]
+    meaning, unit, _, chapter = _row(html, "visits")
+    assert ("chapter's own" in meaning.replace("&#39;", "'"), unit, chapter) == (True, "", "3.1")
+    assert _row(html, "segment")[2:] == ["text", "3.2"]
+    assert 'href="data_quality.html#columns-1"' in report_folder.page("index.html")
+
+
+def test_two_data_sets_of_one_name_are_explained_apart(report_folder, handed):
+    handed("31_value", {"customer_id": ["a"], "clv": [1.5]}, name="my shop")
+    handed("32_more", {"customer_id": ["a"], "expected_spend": [1.5]}, name="my shop", lines=7)
+    html = _page(report_folder)
+    titles = re.findall(r"What the columns of customers/(\S+) are", html)
+    assert titles == [path.stem for path in sorted((report_folder.path / "customers").glob("*.parquet"), reverse=True)]
+    assert sorted(titles) == ["my_shop", "my_shop-2"]
+    assert html.index("<code>clv</code>") < html.index("my_shop-2 are") < html.index("<code>expected_spend</code>")
+
+
+def test_what_a_chapter_calls_its_columns_cannot_become_part_of_the_page(report_folder, handed):
+    handed("31_value", {"customer_id": ["a"], "<script>": [1.0]})
+    assert "<code>&lt;script&gt;</code>" in _page(report_folder)
+
+
+def test_a_table_that_cannot_be_read_holds_up_no_report(report_folder, handed):
+    handed("31_value", {"customer_id": ["a"], "clv": [1.5]})
+    merge_customers(report_folder.path, report_folder.run)
+    (report_folder.path / "customers" / "cdnow.parquet").write_bytes(b"x" * 100)
+    report_folder.build()
+    assert "What the columns" not in report_folder.page("data_quality.html")
+    chapter = {"data": None, "customers": None}
+    assert describe_tables(report_folder.path, [chapter]) == []
