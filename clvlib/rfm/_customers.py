@@ -9,8 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clvlib.rfm._scan import span
+from clvlib.rfm._texts import short_texts
 
 __all__ = ["Customers", "coded"]
+
+# Loading numba and its kernels takes half a second, as long as Arrow takes for some millions of texts.
+COMPILED_FROM = 1_000_000
 
 
 class Customers(NamedTuple):
@@ -42,6 +46,9 @@ def coded(ids: pd.Series | pa.Array) -> Customers | np.ndarray:
     if pa.types.is_dictionary(ids.type):
         return _dictionary(ids)
     if _is_text(ids.type):
+        if len(ids) >= COMPILED_FROM and (short := short_texts(ids)) is not None:
+            codes, n, texts = short
+            return Customers(codes, 0, n, lambda rows: _column(texts(rows)))
         return _dictionary(ids.dictionary_encode())
     return _anything(ids.to_pandas())
 
