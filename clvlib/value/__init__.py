@@ -21,6 +21,9 @@ from clvlib.value.discounting import (
     period_rate,
     present_value,
 )
+from clvlib.value.gamma_gamma import GammaGammaModel
+from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
+from clvlib.value.nbd import NBDModel
 from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
 
@@ -31,6 +34,9 @@ __all__ = [
     "CohortValues",
     "ConformalIntervals",
     "FitWarning",
+    "GammaGammaModel",
+    "ModifiedBetaGeoModel",
+    "NBDModel",
     "ParameterPosterior",
     "PosteriorWarning",
     "PurchaseModel",

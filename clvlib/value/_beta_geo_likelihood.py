@@ -18,7 +18,7 @@ import numpy as np
 from clvlib.value._maximum_likelihood import Likelihood
 from clvlib.value._summary import Triples
 
-__all__ = ["BetaGeoLikelihood"]
+__all__ = ["BetaGeoLikelihood", "exceeding"]
 
 #: Triples worked on at once: a handful of columns of this length stays in the second-level cache.
 BLOCK = 1 << 14
@@ -35,7 +35,7 @@ class BetaGeoLikelihood(Likelihood):
     def __init__(self, triples: Triples, *, first_chance: int) -> None:
         x, t_x, T, weight = self.triples = triples
         self.weight = float(weight.sum())
-        self.exceeding = _exceeding(x, weight)  # customers with x > i
+        self.exceeding = exceeding(x, weight)  # customers with x > i
         self.chances = np.concatenate(([self.weight], self.exceeding)) if first_chance else self.exceeding
         days, place = np.unique(T, return_inverse=True)
         self.days, self.customers = days, np.bincount(place, weights=weight)
@@ -129,7 +129,7 @@ class BetaGeoLikelihood(Likelihood):
             yield tuple(values[start : start + BLOCK] for values in columns)
 
 
-def _exceeding(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def exceeding(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """For i = 0, 1, …, max(x) - 1, the weight of customers with x > i."""
     at = np.bincount(x.astype(np.int64), weights=weight)
     return np.cumsum(at[::-1])[::-1][1:]

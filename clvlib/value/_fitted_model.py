@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clvlib.value._maximum_likelihood import FitWarning, Likelihood, Maximum, maximise
+from clvlib.value._ridge import covariance_at, direction
 from clvlib.value._summary import time_unit_of
 
 __all__ = ["FittedModel", "NotFittedError"]
@@ -34,6 +35,7 @@ class FittedModel:
     ``covariance_``       DataFrame, symbols x symbols: the inverse of the observed information, natural scale
     ``converged_``        whether the gradient is zero to rounding
     ``boundary_``         "" or one sentence that names the direction in which the likelihood does not end
+    ``notes_``            every sentence that was warned of, ``boundary_`` among them
     ``n_customers_``, ``time_unit_days_``
     """
 
@@ -44,6 +46,7 @@ class FittedModel:
     params_: dict[str, float]
     time_unit_days_: float | None = None
     boundary_: str = ""
+    notes_: tuple[str, ...] = ()
 
     def fit(self, summary: pd.DataFrame, *, weights: ArrayLike | None = None) -> Self:
         """Maximise the likelihood of the table. ``weights``: customers that a row stands for, shape (n_rows,).
@@ -59,7 +62,7 @@ class FittedModel:
                 best = found
             if best.converged and not self._direction(best):
                 break
-        self._keep(best, likelihood.weight, time_unit_of(summary))
+        self._keep(best, likelihood, time_unit_of(summary))
         return self
 
     def compile_likelihood(self, summary: pd.DataFrame, *, weights: ArrayLike | None = None) -> Likelihood:
@@ -100,6 +103,7 @@ class FittedModel:
             "log_likelihood": getattr(self, "log_likelihood_", None),
             "converged": getattr(self, "converged_", None),
             "boundary": self.boundary_,
+            "notes": list(self.notes_),
             "n_customers": getattr(self, "n_customers_", None),
             "time_unit_days": self.time_unit_days_,
             **self._more_to_dict(),
@@ -126,6 +130,7 @@ class FittedModel:
             if saved.get(name) is not None:
                 setattr(model, f"{name}_", saved[name])
         model.boundary_ = saved.get("boundary", "")
+        model.notes_ = tuple(saved.get("notes", ()))
         model.time_unit_days_ = saved.get("time_unit_days")
         model._more_from_dict(saved)
         return model
@@ -145,6 +150,9 @@ class FittedModel:
 
     def _options(self) -> dict[str, Any]:
         return {}
+
+    def _kept(self, likelihood: Likelihood) -> None:
+        """What else a fit sets, or has to warn of with ``_note``."""
 
     def _more_to_dict(self) -> dict[str, Any]:
         return {}
@@ -168,30 +176,31 @@ class FittedModel:
         return values
 
     def _direction(self, found: Maximum) -> str:
-        from clvlib.value._ridge import direction
-
         return direction(found, self._symbols, self._meaning)
 
-    def _keep(self, found: Maximum, n_customers: float, time_unit_days: float | None) -> None:
-        from clvlib.value._ridge import covariance_at
-
+    def _keep(self, found: Maximum, likelihood: Likelihood, time_unit_days: float | None) -> None:
         self.params_ = dict(zip(self._symbols, map(float, found.params), strict=True))
         self.log_likelihood_ = found.value
         self.converged_ = found.converged
+        n_customers = likelihood.weight
         self.n_customers_ = int(n_customers) if float(n_customers).is_integer() else float(n_customers)
         self.time_unit_days_ = time_unit_days
         self.boundary_ = self._direction(found)
+        self.notes_ = ()
         self._keep_covariance(covariance_at(found))
-        name = type(self).__name__
         if self.boundary_:
-            warnings.warn(f"{name}: {self.boundary_}", FitWarning, stacklevel=3)
+            self._note(self.boundary_)
         elif not self.converged_:
-            warnings.warn(
-                f"{name}: the maximum was not reached (gradient norm per customer {found.gradient_norm:.1e}); "
-                "do not read the parameters",
-                FitWarning,
-                stacklevel=3,
+            self._note(
+                f"the maximum was not reached (gradient norm per customer {found.gradient_norm:.1e}); "
+                "do not read the parameters"
             )
+        self._kept(likelihood)
+        for note in self.notes_:
+            warnings.warn(f"{type(self).__name__}: {note}", FitWarning, stacklevel=3)
+
+    def _note(self, sentence: str) -> None:
+        self.notes_ = (*self.notes_, sentence)
 
     def _keep_covariance(self, covariance: np.ndarray) -> None:
         names = list(self._symbols)

@@ -12,7 +12,7 @@ __all__ = ["FitWarning", "Likelihood", "Maximum", "maximise"]
 
 #: The gradient's norm per customer, in log parameters, at which a fit has converged.
 GRADIENT_TOLERANCE = 1e-9
-#: A parameter beyond e^±LIMIT has run away.
+#: A parameter has run away that is e^±LIMIT times what it started from.
 LIMIT = 20.0
 #: A direction along which the log parameters are known to no better than this standard error is a ridge.
 RIDGE = 1.0
@@ -64,7 +64,7 @@ class Maximum(NamedTuple):
 
     ``information``: minus the Hessian in log parameters, shape (k, k). ``flat``: None, or the direction in log
     parameters, shape (k,) and of length 1, along which the likelihood hardly changes, pointing to where it falls less.
-    ``at_limit``: which parameters stopped at e^±LIMIT.
+    ``at_limit``: which parameters ran away as far as they were let.
     """
 
     params: np.ndarray
@@ -82,11 +82,12 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200)
 
     Where the surface is not concave, eigenvalues are turned round and steps are shortened, so that every step climbs.
     """
-    theta = np.clip(np.log(np.asarray(start, dtype=float)), 1 - LIMIT, LIMIT - 1)
+    origin = np.log(np.asarray(start, dtype=float))
+    theta = origin.copy()
     value, gradient, information = _logarithmic(likelihood, theta)
     evaluations, polished = 1, False
     for _ in range(max_steps):
-        free = (np.abs(theta) < LIMIT) | (gradient * theta < 0)
+        free = (np.abs(theta - origin) < LIMIT) | (gradient * (theta - origin) < 0)
         norm = np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight
         if norm <= GRADIENT_TOLERANCE and (polished or norm < 1e-14):
             break
@@ -96,7 +97,7 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200)
         step[free] = _uphill(gradient[free], information[np.ix_(free, free)])
         share = min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
         for _ in range(40):
-            trial = np.clip(theta + share * step, -LIMIT, LIMIT)
+            trial = np.clip(theta + share * step, origin - LIMIT, origin + LIMIT)
             found = _logarithmic(likelihood, trial)
             evaluations += 1
             # the rounding of a sum of many terms must not refuse the last, smallest steps
@@ -108,14 +109,15 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200)
         if polished and np.sqrt(found[1][free] @ found[1][free]) / likelihood.weight > norm:
             break
         theta, (value, gradient, information) = trial, found
-    free = (np.abs(theta) < LIMIT) | (gradient * theta < 0)
+    moved = theta - origin
+    free = (np.abs(moved) < LIMIT) | (gradient * moved < 0)
     norm = float(np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight)
     return Maximum(
         params=np.exp(theta),
         value=float(value),
         information=information,
-        flat=_flat(likelihood, theta, information),
-        at_limit=np.abs(theta) >= LIMIT,
+        flat=_flat(likelihood, theta, moved, information),
+        at_limit=np.abs(moved) >= LIMIT,
         gradient_norm=norm,
         converged=norm <= GRADIENT_TOLERANCE,
         n_evaluations=evaluations,
@@ -136,14 +138,15 @@ def _uphill(gradient: np.ndarray, information: np.ndarray) -> np.ndarray:
     return vectors @ ((vectors.T @ gradient) / sizes)
 
 
-def _flat(likelihood: Likelihood, theta: np.ndarray, information: np.ndarray) -> np.ndarray | None:
+def _flat(
+    likelihood: Likelihood, theta: np.ndarray, moved: np.ndarray, information: np.ndarray
+) -> np.ndarray | None:
     values, vectors = np.linalg.eigh(information)
-    at_limit = np.abs(theta) >= LIMIT
-    if values[0] * RIDGE**2 > 1 and not at_limit.any():
+    if (np.abs(moved) >= LIMIT).any():
+        away = np.abs(moved) > 0.6 * LIMIT
+        return np.where(away, np.sign(moved), 0.0) / np.sqrt(away.sum())
+    if values[0] * RIDGE**2 > 1:
         return None
     flat = vectors[:, 0]
-    if at_limit.any():
-        away = np.abs(theta) > 0.6 * LIMIT
-        return np.where(away, np.sign(theta), 0.0) / np.sqrt(away.sum())
     ahead, back = (likelihood.value(np.exp(theta + sign * RIDGE * flat)) for sign in (1, -1))
     return flat if ahead >= back else -flat

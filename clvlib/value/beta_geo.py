@@ -1,36 +1,31 @@
 """BG/NBD: customers buy at a steady rate of their own and may leave for good after any repeat purchase.
 
-Fader, Hardie and Lee (2005), "Counting your customers" the easy way, Marketing Science 24(2).
+Fader, Hardie and Lee (2005), "Counting your customers" the easy way: an alternative to the Pareto/NBD model,
+Marketing Science 24(2), 275-284. Equations below are theirs.
 """
 
-from typing import ClassVar
-
-import numpy as np
-
-from clvlib.value._beta_geo_likelihood import BetaGeoLikelihood
-from clvlib.value._summary import Triples
-from clvlib.value.purchase_model import PurchaseModel
+from clvlib.value._beta_geo_family import BetaGeoFamily
 
 __all__ = ["BetaGeoModel"]
 
 
-class BetaGeoModel(PurchaseModel):
-    """BG/NBD: purchase rates are Gamma(r, alpha), probabilities to leave after a purchase Beta(a, b), over customers."""
+class BetaGeoModel(BetaGeoFamily):
+    """How often does each customer buy, and are they still one? The BG/NBD model.
 
-    _symbols = ("r", "alpha", "a", "b")
-    _meaning: ClassVar = {
-        "a down, b down": "a share a / (a + b) of customers leaves after the first repeat purchase, the others never",
-        "a down": "there is no dropout to be seen, the model is NBD",
-        "a up, b up": "every customer has the same probability of leaving after a purchase, a / (a + b)",
-        "b up": "dropout cannot be told from none",
-        "r up, alpha up": "every customer has the same purchase rate, r / alpha",
-    }
+    While a customer, purchases come at random at a rate ~ Gamma(r, alpha), alpha in the summary's time unit; after
+    every *repeat* purchase the customer leaves with a probability ~ Beta(a, b). So who has never bought again is alive
+    with certainty (``probability_alive`` 1 for frequency 0): see :class:`ModifiedBetaGeoModel` where that is too kind.
+
+    ``fit(summary)`` reads ``frequency``, ``recency``, ``T`` of :func:`clvlib.rfm.rfm_summary` and maximises equation
+    (6); what it sets is said in :class:`clvlib.value.purchase_model.PurchaseModel`. Expected purchases are equations
+    (9) (new) and (10) (with a history), the count distribution equation (8).
+
+    >>> import pandas as pd
+    >>> summary = pd.DataFrame({"frequency": [2.0], "recency": [30.43], "T": [38.86], "time_unit_days": [7.0]})
+    >>> model = BetaGeoModel()
+    >>> model.params_ = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+    >>> model.expected_purchases(summary, horizon_days=273).round(3), model.probability_alive(summary).round(3)
+    (array([1.226]), array([0.727]))
+    """
+
     _first_chance = 0
-
-    def _compiled(self, triples: Triples) -> BetaGeoLikelihood:
-        return BetaGeoLikelihood(triples, first_chance=self._first_chance)
-
-    def _guesses(self, triples: Triples) -> list[np.ndarray]:
-        rate = max(triples.weight @ triples.x, 0.5) / max(triples.weight @ triples.T, 1e-9)
-        shapes = ((0.5, 0.8, 2.5), (1.0, 1.0, 50.0), (0.3, 0.1, 0.5))
-        return [np.array([r, r / (1.3 * rate), a, b]) for r, a, b in shapes]

@@ -123,6 +123,31 @@ class PurchaseModel(FittedModel):
         rng = np.random.default_rng(random_state)
         return np.stack([self._draw_counts(x, t_x, T, t, rng) for _ in range(n_draws)])
 
+    def simulate_new_customers(
+        self, n_customers: int, *, days: ArrayLike, random_state: int | np.random.Generator
+    ) -> pd.DataFrame:
+        """What would a summary of customers look like who buy and leave as the model says?
+
+        days: age of each at the end of calibration, a number or shape (n_customers,). Returns ``customer_id``,
+        ``frequency``, ``recency``, ``T``, ``time_unit_days`` as :func:`clvlib.rfm.rfm_summary`, and the truth:
+        ``alive`` at the end and ``purchase_rate`` while alive, in purchases a time unit. Time is continuous here.
+        """
+        self._parameters()
+        unit = self._unit()
+        T = np.broadcast_to(self._in_units(days, unit), (n_customers,)).astype(float)
+        x, t_x, alive, rate = self._draw_new(T, np.random.default_rng(random_state))
+        return pd.DataFrame(
+            {
+                "customer_id": np.arange(n_customers).astype(str),
+                self._columns[0]: x.astype(float),
+                self._columns[1]: t_x,
+                self._columns[2]: T,
+                "time_unit_days": unit,
+                "alive": alive,
+                "purchase_rate": rate,
+            }
+        )
+
     # what subclasses say
 
     def _compiled(self, triples: Triples) -> Likelihood:
@@ -159,6 +184,12 @@ class PurchaseModel(FittedModel):
         has left, inf for who never will), the number of purchases still to be made where it follows a purchase
         (BG/NBD, MBG/NBD).
         """
+        raise NotImplementedError
+
+    def _draw_new(
+        self, T: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Histories of new customers seen until T: frequency, recency, whether alive at T, purchase rate."""
         raise NotImplementedError
 
     def _draw_counts(
