@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -108,6 +109,12 @@ class FittedModel:
             "time_unit_days": self.time_unit_days_,
             **self._more_to_dict(),
         }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model as JSON, which :func:`clvlib.value.load_model` reads; returns the path."""
+        from clvlib.value.saving import save_model
+
+        return save_model(self, path)
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
