@@ -10,6 +10,7 @@ from clvlib.value.cohorts import (
     realised_values,
 )
 from clvlib.value.conformal import ConformalIntervals
+from clvlib.value.contenders import BuyTillYouDie, ConformalForecast
 from clvlib.value.discounting import (
     DAYS_PER_YEAR,
     annual_rate,
@@ -22,35 +23,63 @@ from clvlib.value.discounting import (
     present_value,
 )
 from clvlib.value.gamma_gamma import GammaGammaModel
+from clvlib.value.lifetime_value import (
+    NewCustomerValue,
+    customer_lifetime_value,
+    expected_lifetime_value_new_customer,
+)
+from clvlib.value.leak import leak_meter
 from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
+from clvlib.value.oracle import true_value
 from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
+from clvlib.value.predictive import PredictiveIntervals, predictive_intervals
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
+from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
+from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
 
 __all__ = [
     "DAYS_PER_YEAR",
     "BetaGeoModel",
+    "BuyTillYouDie",
     "CohortCurve",
     "CohortValues",
+    "ConformalForecast",
     "ConformalIntervals",
     "FitWarning",
     "GammaGammaModel",
+    "HiatusRule",
+    "LastPeriod",
+    "MeanBaseline",
+    "ModelFileError",
     "ModifiedBetaGeoModel",
     "NBDModel",
+    "NewCustomerValue",
+    "OwnPastRate",
     "ParameterPosterior",
     "PosteriorWarning",
+    "PredictiveIntervals",
     "PurchaseModel",
+    "RecencyFrequencyCells",
+    "ValueModel",
     "annual_rate",
     "cash_flow_table",
     "cohort_values",
+    "customer_lifetime_value",
     "discount_factors",
+    "expected_lifetime_value_new_customer",
     "forecast_table",
     "implied_rate",
+    "leak_meter",
+    "load_model",
     "margin_multiple",
     "parameter_posterior",
     "payback_period",
     "period_rate",
+    "predictive_intervals",
     "present_value",
     "realised_path",
     "realised_values",
+    "save_model",
+    "true_value",
 ]

@@ -1,23 +1,33 @@
-"""What a manager would say, and what a model of repeat buying says: contenders for :func:`clvlib.split.backtest`.
+"""Models of repeat buying in the race, and intervals for any contender, beside the rules of thumb.
 
-Each forecasts the money of every customer with a purchase before the cut, from the lines before it: ``fit_predict``
-returns ``customer_id`` and ``expected_amount`` in currency, for ``horizon_days`` from the cut on, never below zero.
-What it had to make do with stands in ``notes_``.
-
-The simple rules come first, and not as a courtesy: Wübben and von Wangenheim (2008), Instant customer base analysis:
-managerial heuristics often "get it right", Journal of Marketing 72(3), found models that did not beat them.
+What :func:`clvlib.split.backtest` calls a contender: ``fit_predict`` gets the lines before the cut and returns one row
+a customer with ``customer_id`` and ``expected_amount``, in currency, for ``horizon_days`` from the cut on. The
+supervised ones are in :mod:`clvlib.value.supervised`.
 """
 
 import copy
-from typing import Any, NamedTuple
+import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from clvlib.rfm import rfm_summary
+from clvlib.value._maximum_likelihood import FitWarning
+from clvlib.value.conformal import ConformalIntervals
+from clvlib.value.gamma_gamma import GammaGammaModel
+from clvlib.value.predictive import predictive_intervals
+from clvlib.value.rules_of_thumb import (
+    HiatusRule,
+    LastPeriod,
+    MeanBaseline,
+    OwnPastRate,
+    RecencyFrequencyCells,
+    summary_at,
+)
 
 __all__ = [
     "BuyTillYouDie",
+    "ConformalForecast",
     "HiatusRule",
     "LastPeriod",
     "MeanBaseline",
@@ -27,141 +37,20 @@ __all__ = [
 ]
 
 
-def summary_at(calibration: pd.DataFrame, *, cut: pd.Timestamp, time_unit: str = "W") -> pd.DataFrame:
-    """:func:`clvlib.rfm.rfm_summary` at a cut before which the log may have been quiet for days.
-
-    A race cuts where its protocol says, and a shop that is closed on Sundays has no line on the day before a Monday:
-    age T counts to the cut all the same.
-
-    >>> lines = pd.DataFrame({"customer_id": ["a", "a"], "amount": [5.0, 7.0],
-    ...                       "timestamp": pd.to_datetime(["2024-01-01", "2024-01-03"])})
-    >>> summary_at(lines, cut=pd.Timestamp("2024-01-09"), time_unit="D")[["recency", "T"]]
-       recency    T
-    0      2.0  7.0
-    """
-    end = min(cut, calibration["timestamp"].max().normalize() + pd.Timedelta(days=1))
-    summary = rfm_summary(calibration, calibration_end=end, time_unit=time_unit)
-    return summary.assign(T=summary["T"] + (cut - end).days / summary["time_unit_days"])
-
-
-class MeanBaseline:
-    """The same for everybody: what customers brought on average in the last ``horizon_days``.
-
-    The mean is over all who had bought before that period began, whether they came in it or not. It orders nobody,
-    and of the total it is a serious forecast: business as usual.
-    """
-
-    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module. ``mean_`` is the amount."""
-        past = _last_period(calibration, cut, horizon_days)
-        self.notes_ = past.notes
-        self.mean_ = max(0.0, float(past.spent.loc[past.before["customer_id"]].mean()))
-        customers = summary_at(calibration, cut=cut)["customer_id"]
-        return _forecast(customers, np.full(len(customers), self.mean_))
-
-
-class LastPeriod:
-    """It goes on like that: what each customer spent in the last ``horizon_days``, first purchases included."""
-
-    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module."""
-        past = _last_period(calibration, cut, horizon_days)
-        self.notes_ = past.notes
-        customers = summary_at(calibration, cut=cut)["customer_id"]
-        return _forecast(customers, past.spent.reindex(customers, fill_value=0.0))
-
-
-class OwnPastRate:
-    """Everybody goes on at their own pace: net money of the repeat purchases, per day since the first, for ever.
-
-    ``frequency * monetary_value / T`` a day: 0 for who bought once, and nobody ever leaves.
-    """
-
-    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module."""
-        self.notes_ = []
-        summary = summary_at(calibration, cut=cut, time_unit="D")
-        return _forecast(summary["customer_id"], _own_rate(summary) * horizon_days)
-
-
-class HiatusRule:
-    """Who has stayed away for longer than the hiatus is gone; who has not goes on at their own past rate.
-
-    hiatus_days: calendar days since the last purchase, a manager's number. None: the one that best told who came back
-    in the last ``horizon_days`` before the cut from who did not, looking from where these began (the highest sum of
-    the two shares told rightly; the shortest of equally good ones).
-    """
-
-    def __init__(self, *, hiatus_days: float | None = None) -> None:
-        self.hiatus_days = hiatus_days
-
-    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module. ``hiatus_days_`` is the hiatus used."""
-        self.notes_ = []
-        self.hiatus_days_ = self.hiatus_days
-        if self.hiatus_days is None:
-            past = _last_period(calibration, cut, horizon_days)
-            back = past.came.loc[past.before["customer_id"]].to_numpy()
-            self.hiatus_days_ = _best_threshold(_days_away(past.before), back)
-            self.notes_ = [f"hiatus {self.hiatus_days_:.0f} days", *past.notes]
-        summary = summary_at(calibration, cut=cut, time_unit="D")
-        active = _days_away(summary) <= self.hiatus_days_
-        return _forecast(summary["customer_id"], np.where(active, _own_rate(summary) * horizon_days, 0.0))
-
-
-class RecencyFrequencyCells:
-    """The marketer's grid: customers who stood in the same cell a period ago, what did they bring since?
-
-    Rows are who bought once and ``n_groups - 1`` groups of who came back, by ``frequency``; columns ``n_groups`` groups
-    by days since the last purchase; equally many customers in each, equal ones together, as they stood
-    ``horizon_days`` before the cut. A customer is worth the mean of the cell they stand in at the cut; a cell with
-    fewer than ``min_customers`` says what its row says, and a row with fewer what everybody does.
-    """
-
-    def __init__(self, *, n_groups: int = 5, min_customers: int = 20) -> None:
-        self.n_groups = n_groups
-        self.min_customers = min_customers
-
-    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module. ``cells_`` has the mean amount (frequency groups x recency groups)."""
-        past = _last_period(calibration, cut, horizon_days)
-        self.notes_ = past.notes
-        away, x = _days_away(past.before), past.before["frequency"].to_numpy()
-        away_edges = _edges(away, self.n_groups)
-        x_edges = np.r_[0.5, _edges(x[x > 0], self.n_groups - 1)]
-        spent = past.spent.loc[past.before["customer_id"]].to_numpy()
-        place = _cell(x, x_edges), _cell(away, away_edges)
-        self.cells_ = self._means(*place, spent, (len(x_edges) + 1, len(away_edges) + 1))
-        now = summary_at(calibration, cut=cut, time_unit="D")
-        place = _cell(now["frequency"].to_numpy(), x_edges), _cell(_days_away(now), away_edges)
-        return _forecast(now["customer_id"], self.cells_[place])
-
-    def _means(self, row: np.ndarray, column: np.ndarray, spent: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        cells = np.full(shape, spent.mean())
-        for i in range(shape[0]):
-            if (row == i).sum() >= self.min_customers:
-                cells[i] = spent[row == i].mean()
-            for j in range(shape[1]):
-                inside = (row == i) & (column == j)
-                if inside.sum() >= self.min_customers:
-                    cells[i, j] = spent[inside].mean()
-        return cells
-
-
 class BuyTillYouDie:
     """A model of purchases times a model of spend, fitted anew at each cut.
 
     Parameters
     ----------
     purchases : an unfitted purchase model of :mod:`clvlib.value`; a copy of it is fitted (``purchases_``).
-    spend : an unfitted :class:`~clvlib.value.GammaGammaModel` (None: with its defaults); a copy is fitted (``spend_``).
-        Customers whose repeat purchases net of returns come to nothing or less are left out of its fit, and counted;
-        they are forecast as if a repeat purchase had brought 0.01.
+    spend : an unfitted model of spend, of which a copy is fitted (``spend_``). None: a
+        :class:`~clvlib.value.GammaGammaModel` that leaves out of its fit whose repeat purchases come to nothing or less
+        net of returns, and forecasts them as if nothing were known of their spend; ``notes_`` counts them.
     intervals : also give ``amount_p05`` and ``amount_p95``, the ends of the equal-tailed 90 % predictive interval.
     n_draws, random_state : of the simulation behind the intervals.
     time_unit : in which the models count, as in :func:`~clvlib.rfm.rfm_summary`; no prediction depends on it.
 
-    A fit on a boundary, or one that did not converge, is a note; ``expected_amount`` is the product of the two
+    A fit on a boundary is a note that begins with "boundary". ``expected_amount`` is the product of the two
     expectations, which assumes that how often somebody buys says nothing of how much.
     """
 
@@ -183,39 +72,31 @@ class BuyTillYouDie:
         self.time_unit = time_unit
 
     def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
-        """See the module; ``expected_purchases`` comes along."""
+        """See the module; ``expected_purchases`` comes along. What the fits warn of is in ``notes_``, not on stderr."""
         self.notes_ = []
         self.summary_ = summary_at(calibration, cut=cut, time_unit=self.time_unit)
-        repeats = self.summary_["frequency"] > 0
-        worthless = repeats & (self.summary_["monetary_value"] <= 0)
-        self.purchases_ = copy.deepcopy(self.purchases).fit(self.summary_)
-        self.spend_ = self._spend_model().fit(self.summary_[repeats & ~worthless])
-        self.notes_ = [model.boundary_ for model in (self.purchases_, self.spend_) if model.boundary_]
-        self.notes_ += [
-            f"{type(model).__name__} did not converge"
-            for model in (self.purchases_, self.spend_)
-            if not (model.converged_ or model.boundary_)
-        ]
-        if worthless.any():
-            self.notes_.append(f"{worthless.sum()} customers without positive repeat spend left out of the spend model")
-        known = self.summary_.assign(monetary_value=self.summary_["monetary_value"].mask(worthless, 0.01))
-        purchases = self.purchases_.expected_purchases(known, horizon_days)
-        table = _forecast(known["customer_id"], purchases * self.spend_.expected_spend(known))
-        table["expected_purchases"] = purchases
-        return table.assign(**self._ends(known, horizon_days)) if self.intervals else table
+        self.purchases_ = self._fitted(self.purchases)
+        self.spend_ = self._fitted(GammaGammaModel(nonpositive="leave_out") if self.spend is None else self.spend)
+        if getattr(self.spend_, "n_nonpositive_", 0):
+            self.notes_.append(f"customers left out of spend, repeat money not above 0: {self.spend_.n_nonpositive_}")
+        purchases = self.purchases_.expected_purchases(self.summary_, horizon_days)
+        amount = purchases * self.spend_.expected_spend(self.summary_)
+        table = self.summary_[["customer_id"]].assign(expected_amount=amount, expected_purchases=purchases)
+        return table.assign(**self._ends(horizon_days)) if self.intervals else table
 
-    def _spend_model(self) -> Any:
-        if self.spend is not None:
-            return copy.deepcopy(self.spend)
-        from clvlib.value.gamma_gamma import GammaGammaModel
+    def _fitted(self, model: Any) -> Any:
+        fitted = copy.deepcopy(model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)
+            fitted.fit(self.summary_)
+        for note in fitted.notes_:
+            mark = "boundary, " if note == fitted.boundary_ else ""
+            self.notes_.append(f"{mark}{type(fitted).__name__}: {note}")
+        return fitted
 
-        return GammaGammaModel()
-
-    def _ends(self, summary: pd.DataFrame, horizon_days: int) -> dict[str, np.ndarray]:
-        from clvlib.value.predictive import predictive_intervals
-
+    def _ends(self, horizon_days: int) -> dict[str, np.ndarray]:
         found = predictive_intervals(
-            summary,
+            self.summary_,
             purchases=self.purchases_,
             spend=self.spend_,
             horizon_days=horizon_days,
@@ -225,65 +106,44 @@ class BuyTillYouDie:
         return {name: found[name].to_numpy() for name in ("amount_p05", "amount_p95")}
 
 
-class _Past(NamedTuple):
-    """The last period before a cut, looked at from its beginning."""
+class ConformalForecast:
+    """Any contender, with intervals as wide as it missed by at the origin before: nothing is assumed of the model.
 
-    before: pd.DataFrame  # rfm_summary in days of the customers known when it began
-    spent: pd.Series  # net amount in it by customer_id, everybody known at the cut, for horizon_days
-    came: pd.Series  # whether they bought in it
-    notes: list[str]
+    At ``horizon_days`` before the cut the contender forecasts what has happened by now; by how much it missed there
+    decides how wide :class:`~clvlib.value.ConformalIntervals` make the intervals of today. A contender without
+    intervals of its own starts from (0, ``expected_amount``).
 
+    contender : forecasts, and is asked twice. level : the share of customers to be covered; the columns are called
+    ``amount_p05`` and ``amount_p95`` whatever it is. ``intervals_`` are those fitted at the earlier origin.
 
-def _last_period(calibration: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> _Past:
-    """The ``horizon_days`` before the cut; in a log that is no longer, its second half, scaled up."""
-    history_days = (cut - calibration["timestamp"].min().normalize()).days
-    days, notes = horizon_days, []
-    if history_days <= horizon_days:
-        days = max(1, history_days // 2)
-        notes = [f"only {history_days} days before the cut: the last {days} stand for {horizon_days}"]
-    start = cut - pd.Timedelta(days=days)
-    inside = calibration["timestamp"] >= start
-    before = summary_at(calibration[~inside], cut=start, time_unit="D")
-    everybody = pd.Index(calibration["customer_id"].unique())
-    lines = calibration[inside]
-    spent = lines.groupby("customer_id")["amount"].sum().reindex(everybody, fill_value=0.0) * (horizon_days / days)
-    buyers = lines.loc[lines["amount"] >= 0, "customer_id"].unique()
-    came = pd.Series(everybody.isin(buyers), index=everybody)
-    return _Past(before, spent, came, notes)
+    ValueError: nobody bought before the earlier origin, so that there is nothing to calibrate on.
+    """
 
+    def __init__(self, contender: Any, *, level: float = 0.9) -> None:
+        self.contender = contender
+        self.level = level
 
-def _forecast(customers: pd.Series, amount: Any) -> pd.DataFrame:
-    floored = np.maximum(np.asarray(amount, dtype=float), 0.0)
-    return pd.DataFrame({"customer_id": customers.to_numpy(), "expected_amount": floored})
+    def fit_predict(self, calibration: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
+        """See the module; ``expected_amount`` is the contender's own."""
+        self.notes_ = []
+        earlier = cut - pd.Timedelta(days=horizon_days)
+        known = (calibration["timestamp"] < earlier).to_numpy()
+        if not (calibration["amount"].to_numpy()[known] >= 0).any():
+            raise ValueError(
+                f"nobody bought before {earlier:%Y-%m-%d}, {horizon_days} days before the cut: conformal intervals "
+                "need an earlier origin to calibrate on; use a later cut or a shorter horizon"
+            )
+        then = self._told(calibration[known].reset_index(drop=True), cut=earlier, horizon_days=horizon_days)
+        spent = calibration[~known].groupby("customer_id")["amount"].sum()
+        then["holdout_amount"] = spent.reindex(then["customer_id"], fill_value=0.0).to_numpy()
+        self.intervals_ = ConformalIntervals(level=self.level).fit(then)
+        now = self._told(calibration, cut=cut, horizon_days=horizon_days)
+        moved = self.intervals_.predict(now)
+        self.notes_ = list(getattr(self.contender, "notes_", ()))
+        return now.assign(amount_p05=moved["amount_p05"].to_numpy(), amount_p95=moved["amount_p95"].to_numpy())
 
-
-def _own_rate(summary_days: pd.DataFrame) -> np.ndarray:
-    """Net money of the repeat purchases a day since the first purchase, at least 0, currency."""
-    age = summary_days["T"].to_numpy()
-    money = np.maximum((summary_days["frequency"] * summary_days["monetary_value"]).to_numpy(), 0.0)
-    return np.divide(money, age, out=np.zeros(len(age)), where=age > 0)
-
-
-def _days_away(summary_days: pd.DataFrame) -> np.ndarray:
-    """Calendar days from the last purchase to the cut; 1 is the day before."""
-    return (summary_days["T"] - summary_days["recency"] + 1).to_numpy()
-
-
-def _edges(values: np.ndarray, n_groups: int) -> np.ndarray:
-    """The lowest value of each group but the first; fewer groups where values are equal."""
-    if not len(values):
-        return np.array([])
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, n_groups + 1)[1:-1], method="higher"))
-    return edges[edges > values.min()]
-
-
-def _cell(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    return np.searchsorted(edges, values, side="right")
-
-
-def _best_threshold(away: np.ndarray, back: np.ndarray) -> float:
-    """The number of days that splits who came back (below or at it) from who did not (above) with fewest wrong."""
-    days, code = np.unique(away, return_inverse=True)
-    came = np.cumsum(np.bincount(code, weights=back)) / max(back.sum(), 1)
-    stayed = np.cumsum(np.bincount(code, weights=~back)) / max((~back).sum(), 1)
-    return float(days[np.argmax(came - stayed)])
+    def _told(self, lines: pd.DataFrame, *, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
+        table = self.contender.fit_predict(lines, cut=cut, horizon_days=horizon_days).reset_index(drop=True)
+        if {"amount_p05", "amount_p95"} <= set(table):
+            return table
+        return table.assign(amount_p05=0.0, amount_p95=np.maximum(table["expected_amount"], 0.0))
