@@ -23,12 +23,12 @@ from clvlib.value.discounting import (
     present_value,
 )
 from clvlib.value.gamma_gamma import GammaGammaModel
+from clvlib.value.leak import leak_meter
 from clvlib.value.lifetime_value import (
     NewCustomerValue,
     customer_lifetime_value,
     expected_lifetime_value_new_customer,
 )
-from clvlib.value.leak import leak_meter
 from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
 from clvlib.value.oracle import true_value
