@@ -44,8 +44,11 @@ def coded(ids: pd.Series | pa.Array) -> Customers | np.ndarray:
     if pa.types.is_integer(ids.type):
         return _integers(ids.to_numpy(zero_copy_only=False))
     if pa.types.is_dictionary(ids.type):
-        return _dictionary(ids)
+        words = ids.dictionary
+        # a dictionary of Arrow's may hold a word twice, or a missing one
+        return coded(ids.dictionary_decode()) if len(words.drop_null().unique()) < len(words) else _dictionary(ids)
     if _is_text(ids.type):
+        ids = ids.cast(pa.large_string())
         if len(ids) >= COMPILED_FROM and (short := short_texts(ids)) is not None:
             codes, n, texts = short
             return Customers(codes, 0, n, lambda rows: _column(texts(rows)))
@@ -67,10 +70,10 @@ def _integers(ids: np.ndarray) -> Customers | np.ndarray:
 def _dense(values: np.ndarray) -> tuple[np.ndarray, int, int, Callable[[np.ndarray], np.ndarray]]:
     """Integers are their own codes where they lie close; else their ranks are."""
     low, high = span(values)
-    width = high - low + 1
-    if width <= max(len(values) // 2, 1 << 12):
+    width, n = high - low + 1, len(values)
+    if width <= max(n // 2, 1 << 12):
         return values, low, width, lambda codes: codes + low
-    if width <= 4 * len(values):
+    if width <= 4 * n:
         there = np.zeros(width, bool)
         there[values - low] = True
         rank = np.cumsum(there) - 1
@@ -78,22 +81,20 @@ def _dense(values: np.ndarray) -> tuple[np.ndarray, int, int, Callable[[np.ndarr
         return rank[values - low], 0, len(known), lambda codes: known[codes]
     place, known = pd.factorize(values)
     order = np.argsort(known)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[place], 0, len(known), lambda codes: known[order[codes]]
+    return _rank(order)[place], 0, len(known), lambda codes: known[order[codes]]
 
 
-def _dictionary(ids: pa.DictionaryArray) -> Customers | np.ndarray:
-    """The words by rank; a category that never occurs costs nothing."""
-    words = ids.dictionary
-    if words.null_count or len(words.unique()) < len(words):
-        return coded(ids.dictionary_decode())
-    order = np.asarray(pc.sort_indices(words))
+def _dictionary(ids: pa.DictionaryArray) -> Customers:
+    """Words by rank; one that never occurs costs nothing. No word is there twice."""
+    order = np.asarray(pc.sort_indices(ids.dictionary))
+    codes = _rank(order)[np.asarray(ids.indices)]
+    return Customers(codes, 0, len(order), lambda rows: _column(ids.dictionary.take(pa.array(order[rows]))))
+
+
+def _rank(order: np.ndarray) -> np.ndarray:
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    return Customers(
-        rank[np.asarray(ids.indices)], 0, len(words), lambda codes: _column(words.take(pa.array(order[codes])))
-    )
+    return rank
 
 
 def _anything(ids: pd.Series) -> Customers | np.ndarray:

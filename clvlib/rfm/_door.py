@@ -21,7 +21,8 @@ class Lines(NamedTuple):
     """The log as arrays of int64 and float64, and what a look at them tells.
 
     ``ticks`` are the times since 1970, ``per_day`` of them in a day, ``first_day`` and ``last_day`` in days since
-    1970; ``ordered`` says that no line is earlier than the one before it.
+    1970; ``ordered`` says that no line is earlier than the one before it. ``zone`` is the time zone of the days, where
+    the log has one.
     """
 
     customers: Customers
@@ -31,6 +32,7 @@ class Lines(NamedTuple):
     first_day: int
     last_day: int
     ordered: bool
+    zone: str | None
 
     def days(self) -> np.ndarray:
         """Days since 1970, shape (n_lines,)."""
@@ -40,7 +42,7 @@ class Lines(NamedTuple):
 def read_lines(frame: Any) -> Lines:
     """Take the three columns out of a frame and check them."""
     columns = _columns(frame)
-    ticks, per_day = _ticks(columns["timestamp"])
+    ticks, per_day, zone = _ticks(columns["timestamp"])
     amount = _amount(columns["amount"])
     ordered = _ordered(ticks)
     first, last = (int(ticks[0]), int(ticks[-1])) if ordered else span(ticks)
@@ -51,7 +53,7 @@ def read_lines(frame: Any) -> Lines:
     customers = coded(columns["customer_id"])
     if isinstance(customers, np.ndarray):
         _refuse("customer_id", customers)
-    return Lines(customers, ticks, per_day, amount, first // per_day, last // per_day, ordered)
+    return Lines(customers, ticks, per_day, amount, first // per_day, last // per_day, ordered, zone)
 
 
 def _columns(frame: Any) -> dict[str, Any]:
@@ -79,22 +81,24 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _ticks(column: pd.Series | pa.Array) -> tuple[np.ndarray, int]:
-    """Times as int64, and how many of them make a day; the smallest int64 is a missing one."""
+def _ticks(column: pd.Series | pa.Array) -> tuple[np.ndarray, int, str | None]:
+    """Times on the wall as int64, how many of them make a day, and where the wall is.
+
+    The smallest int64 is a missing one.
+    """
+    zone = None
     if isinstance(column, pd.Series):
         if isinstance(column.dtype, pd.DatetimeTZDtype):
-            column = column.dt.tz_localize(None)
+            zone, column = str(column.dtype.tz), column.dt.tz_localize(None)
         if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-            times = column.to_numpy()
-            return _ints(times), _TICKS_PER_DAY[np.datetime_data(times.dtype)[0]]
+            return *_ints(column.to_numpy()), zone
         column = _whole(pa.array(column, from_pandas=True))
     if pa.types.is_null(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         if column.null_count:
             _refuse("timestamp", np.asarray(column.is_null()))
         if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-            column = pc.local_timestamp(column)
-        times = column.to_numpy(zero_copy_only=False)
-        return _ints(times), _TICKS_PER_DAY[np.datetime_data(times.dtype)[0]]
+            zone, column = column.type.tz, pc.local_timestamp(column)
+        return *_ints(column.to_numpy(zero_copy_only=False)), zone
     raise ValueError(
         f"timestamp holds {column.type}, not times, in {len(column)} lines; "
         "read the log with clvlib.transactions.read_transactions, or turn the column into times"
@@ -117,8 +121,8 @@ def _amount(column: pd.Series | pa.Array) -> np.ndarray:
     return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
-def _ints(times: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(times).view(np.int64)
+def _ints(times: np.ndarray) -> tuple[np.ndarray, int]:
+    return np.ascontiguousarray(times).view(np.int64), _TICKS_PER_DAY[np.datetime_data(times.dtype)[0]]
 
 
 def _finite(amount: np.ndarray) -> bool:
@@ -132,6 +136,7 @@ def _ordered(ticks: np.ndarray) -> bool:
 
 def _refuse(name: str, missing: np.ndarray) -> NoReturn:
     where = np.flatnonzero(missing)
+    what = "missing or infinite" if name == "amount" else "missing"
     raise ValueError(
-        f"{name} is missing in {len(where)} of {len(missing)} lines, first in the one at position {where[0]}; {_MEND}"
+        f"{name} is {what} in {len(where)} of {len(missing)} lines, first in the one at position {where[0]}; {_MEND}"
     )

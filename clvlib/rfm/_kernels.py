@@ -12,7 +12,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["HELD", "SEEN", "by_day", "calibrate", "count_seen", "hold", "write_columns"]
+__all__ = ["HELD", "SEEN", "by_day", "calibrate", "hold", "write_columns"]
 
 #: What calibration knows of a customer; days count from 1, the log's first one, so that 0 is "never bought".
 SEEN = np.dtype([("first", "<u2"), ("last", "<u2"), ("n", "<u4"), ("net", "<f8")], align=True)
@@ -40,43 +40,37 @@ def _prefetch(typingctx, array, position):
 
 
 @njit(cache=True, nogil=True)
-def calibrate(codes, low, ticks, amount, start, stop, midnight, per_day, seen, early, keep_early):
-    """Lines ``start`` to ``stop``, in the order of days, into ``seen``: purchase days, and the money after the first.
+def calibrate(codes, low, ticks, amount, stop, midnight, per_day, seen):
+    """Lines up to ``stop``, in the order of days, into ``seen``: purchase days, and the money after the first one.
 
-    midnight: the tick at which the log's first day begins. With ``keep_early``, ``early`` collects what was left out
-    of ``net``, the money up to the first purchase day: a stretch that does not begin with the log cannot know
-    whether it must count.
+    midnight: the tick at which the log's first day begins. Returns how many customers bought.
     """
+    next_midnight, day, customers = midnight, 0, 0
     last_line = len(codes) - 1
-    next_midnight, day = midnight, 0
-    for line in range(start, stop):
+    for line in range(stop):
         if ticks[line] >= next_midnight:
             day = (ticks[line] - midnight) // per_day + 1
             next_midnight = midnight + day * per_day
         _prefetch(seen, codes[min(line + _AHEAD, last_line)] - low)
-        code = codes[line] - low
-        customer, money = seen[code], amount[line]
+        customer, money = seen[codes[line] - low], amount[line]
         if customer.first == 0:
-            if keep_early:
-                early[code] += money
             if money >= 0:
                 customer.first = customer.last = day
                 customer.n = 1
-        elif customer.first == day:
-            if keep_early:
-                early[code] += money
-        else:
+                customers += 1
+        elif customer.first != day:
             customer.net += money
             if customer.last != day and money >= 0:
                 customer.last = day
                 customer.n += 1
+    return customers
 
 
 @njit(cache=True, nogil=True)
 def hold(codes, low, ticks, amount, start, stop, midnight, per_day, held):
     """Lines ``start`` to ``stop``, in the order of days, into ``held``: purchase days and money."""
-    last_line = len(codes) - 1
     next_midnight, day = midnight, 0
+    last_line = len(codes) - 1
     for line in range(start, stop):
         if ticks[line] >= next_midnight:
             day = (ticks[line] - midnight) // per_day + 1
@@ -90,40 +84,23 @@ def hold(codes, low, ticks, amount, start, stop, midnight, per_day, held):
 
 
 @njit(cache=True, nogil=True)
-def count_seen(seen, later, start, stop):
-    """How many of the codes ``start`` to ``stop`` bought in calibration? ``later`` may be empty."""
-    count = 0
-    for code in range(start, stop):
-        count += (seen[code].first != 0) | (len(later) > 0 and later[code].first != 0)
-    return count
+def write_columns(seen, held, last_day, unit, codes, columns):
+    """One row a customer who bought in calibration, in the order of the codes.
 
-
-@njit(cache=True, nogil=True)
-def write_columns(seen, later, early, held, start, stop, row, last_day, unit, codes, columns):
-    """One row for each of the codes ``start`` to ``stop`` that bought, from ``row`` on.
-
-    seen, later, early: the first stretch of calibration, and the second one, empty if there is none. held: empty
-    without a holdout. last_day: of calibration, counted as ``first`` is. columns: frequency, recency, T, monetary
-    value and, with a holdout, its frequency and amount; shape (4 or 6, n_customers).
+    held: empty without a holdout. last_day: of calibration, counted as ``first`` is. columns: frequency, recency, T,
+    monetary value and, with a holdout, its frequency and amount; shape (4 or 6, n_customers).
     """
-    for code in range(start, stop):
-        first, last, days, net = seen[code].first, seen[code].last, seen[code].n, seen[code].net
-        if len(later) > 0:
-            more = later[code]
-            if first == 0:
-                first, last, days, net = more.first, more.last, more.n, more.net
-            else:
-                net += more.net + early[code]
-                if more.n > 0:
-                    last = more.last
-                    days += more.n
-        if first == 0:
+    row = 0
+    for code in range(len(seen)):
+        customer = seen[code]
+        if customer.first == 0:
             continue
+        frequency = customer.n - 1.0
         codes[row] = code
-        columns[0, row] = days - 1.0
-        columns[1, row] = (np.int64(last) - np.int64(first)) / unit
-        columns[2, row] = (last_day - np.int64(first)) / unit
-        columns[3, row] = net / (days - 1.0) if days > 1 else 0.0
+        columns[0, row] = frequency
+        columns[1, row] = (np.int64(customer.last) - np.int64(customer.first)) / unit
+        columns[2, row] = (last_day - np.int64(customer.first)) / unit
+        columns[3, row] = customer.net / frequency if frequency > 0 else 0.0
         if len(held) > 0:
             columns[4, row] = held[code].n
             columns[5, row] = held[code].net

@@ -1,10 +1,9 @@
 """The pass over the lines: per customer the purchase days and the money of both periods, seen once.
 
-Three ways to the same table: a sparse matrix of customers by days for most logs, which needs nothing to be compiled;
-from a million lines on the kernels of :mod:`clvlib.rfm._kernels`, on two threads where that is worth their start.
+Two ways to the same table: a sparse matrix of customers by days for most logs, which needs nothing to be compiled;
+from a million lines on the kernels of :mod:`clvlib.rfm._kernels`.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,6 @@ __all__ = ["Periods", "Rows", "compiled_pass", "matrix_pass", "one_pass"]
 
 # Loading numba and its kernels takes half a second, which the matrix takes for some millions of lines.
 COMPILED_FROM = 1_000_000
-# Two threads must have 20 milliseconds to do, or their start costs more than they bring.
-THREADED_FROM = 3_000_000
 # A kernel's day is 16 bits, from 1 on.
 _MOST_DAYS = 65_534
 
@@ -45,7 +42,7 @@ def one_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
     """Take the way that is quickest for a log of this length; the table does not depend on it."""
     if len(lines.amount) < COMPILED_FROM or lines.last_day - periods.first >= _MOST_DAYS:
         return matrix_pass(lines, periods, unit)
-    return compiled_pass(lines, periods, unit, threads=2 if len(lines.amount) >= THREADED_FROM else 1)
+    return compiled_pass(lines, periods, unit)
 
 
 def matrix_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
@@ -93,52 +90,25 @@ def matrix_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
     )
 
 
-def compiled_pass(lines: Lines, periods: Periods, unit: float, *, threads: int) -> Rows:
-    """The kernels: stretches of the log side by side, each into a state of its own, and one table from them."""
+def compiled_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
+    """The kernels: calibration into one state a customer, the holdout into another, one table from both."""
     from clvlib.rfm import _kernels
 
-    low = lines.customers.low
-    midnight, n_codes = periods.first * lines.per_day, lines.customers.n
+    low, n = lines.customers.low, lines.customers.n
+    per_day, midnight = lines.per_day, periods.first * lines.per_day
     log = (lines.customers.codes, lines.ticks, lines.amount)
     if not lines.ordered:
-        log = _kernels.by_day(*log, midnight, lines.per_day, lines.last_day - periods.first + 1)
-    codes, ticks, amount = (_read_only(column) for column in log)
-    cut, end = (_line_at(ticks, day * lines.per_day) for day in (periods.cut, periods.end))
-    middle = _line_at(ticks, int(ticks[cut // 2]) // lines.per_day * lines.per_day) if threads > 1 else cut
-    seen = np.zeros(n_codes, _kernels.SEEN)
-    later = np.zeros(n_codes if middle < cut else 0, _kernels.SEEN)
-    early = np.zeros(len(later))
-    held = np.zeros(n_codes if end > cut else 0, _kernels.HELD)
-
-    def calibrate(start: int, stop: int, state: np.ndarray, keep_early: bool) -> None:
-        _kernels.calibrate(codes, low, ticks, amount, start, stop, midnight, lines.per_day, state, early, keep_early)
-
-    def hold() -> None:
-        _kernels.hold(codes, low, ticks, amount, cut, end, midnight, lines.per_day, held)
-
-    work = [lambda: calibrate(0, middle, seen, False)]
-    if len(later):
-        work.append(lambda: calibrate(middle, cut, later, True))
+        log = _kernels.by_day(*map(_read_only, log), midnight, per_day, lines.last_day - periods.first + 1)
+    codes, ticks, amount = map(_read_only, log)
+    cut, end = (int(np.searchsorted(ticks, day * per_day)) for day in (periods.cut, periods.end))
+    seen, held = np.zeros(n, _kernels.SEEN), np.zeros(n if periods.end > periods.cut else 0, _kernels.HELD)
+    n_customers = _kernels.calibrate(codes, low, ticks, amount, cut, midnight, per_day, seen)
     if len(held):
-        work.insert(0, hold)
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(piece) for piece in work]:
-            done.result()
-        edges = np.linspace(0, n_codes, threads + 1).astype(np.int64)
-        parts = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-        rows = list(pool.map(lambda part: _kernels.count_seen(seen, later, *part), parts))
-        code, columns = np.empty(sum(rows), np.int64), np.empty((6 if len(held) else 4, sum(rows)))
-        last_day = periods.cut - periods.first  # of calibration, where 1 is the log's first day
-
-        def write(part: tuple[int, int], row: int) -> None:
-            _kernels.write_columns(seen, later, early, held, *part, row, last_day, unit, code, columns)
-
-        list(pool.map(write, parts, np.cumsum([0, *rows[:-1]]).tolist()))
+        _kernels.hold(codes, low, ticks, amount, cut, end, midnight, per_day, held)
+    code, columns = np.empty(n_customers, np.int64), np.empty((6 if len(held) else 4, n_customers))
+    # calibration's last day, where the log's first one is 1
+    _kernels.write_columns(seen, held, periods.cut - periods.first, unit, code, columns)
     return Rows(code, *columns, *([None] * (6 - len(columns))))
-
-
-def _line_at(ticks: np.ndarray, tick: int) -> int:
-    return int(np.searchsorted(ticks, tick))
 
 
 def _read_only(column: np.ndarray) -> np.ndarray:

@@ -18,14 +18,13 @@ _SAMPLE = 1000
 _THREADED_FROM = 3_000_000
 
 
-def short_texts(ids: pa.Array) -> tuple[np.ndarray, int, Callable[[np.ndarray], pa.Array]] | None:
+def short_texts(ids: pa.LargeStringArray) -> tuple[np.ndarray, int, Callable[[np.ndarray], pa.Array]] | None:
     """Codes in the order of the texts, how many there can be, and the way back; None where the texts are too long.
 
     Texts that share a head and have one to eight bytes behind it, none of them missing.
     """
     from clvlib.rfm import _text_kernels as kernels
 
-    ids = ids.cast(pa.large_string())
     offsets = np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1]
     data = np.frombuffer(ids.buffers()[2], np.uint8)[: offsets[-1]]
     if len(data) < 8:

@@ -69,39 +69,44 @@ def rfm_summary(
     if time_unit not in _DAYS:
         raise ValueError(f"time_unit must be one of {', '.join(map(repr, _DAYS))}, not {time_unit!r}")
     log = read_lines(lines)
-    cut = _end(calibration_end, "calibration_end")
-    end = None if holdout_end is None else _end(holdout_end, "holdout_end")
+    cut = _end(calibration_end, "calibration_end", log.zone)
+    end = None if holdout_end is None else _end(holdout_end, "holdout_end", log.zone)
     periods = _periods(log, cut, end)
     return _table(log, periods, _DAYS[time_unit])
 
 
-def _end(value: Any, name: str) -> int:
+def _end(value: Any, name: str, zone: str | None) -> int:
     """The first day after a period, in days since 1970."""
+    how = f"write {name}='1997-09-30' for the last whole day, or pd.Timestamp('1997-10-01') for the midnight after it"
+    if isinstance(value, np.datetime64) and np.datetime_data(value)[0] in "YMWD":
+        value = value.astype(object)
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = value.isoformat()
-    if isinstance(value, np.datetime64) and np.datetime_data(value)[0] in "YMWD":
-        value = str(value.astype("datetime64[D]"))
+    period = value
     if isinstance(value, str):
         try:
             period = pd.Period(value)
         except ValueError as error:
-            raise ValueError(f"{name}={value!r} is no date; write it as '1997-09-30'") from error
-        if period.freqstr[0] in "YQMWD":  # a text without a time of day names whole days
-            return _days(period.end_time.floor("D")) + 1
-    moment = pd.Timestamp(value)
-    if pd.isna(moment):
-        raise ValueError(f"{name}={value!r} is no date; write it as '1997-09-30'")
+            raise ValueError(f"{name}={value!r} is no date; {how}") from error
+    if isinstance(period, pd.Period) and period.freqstr[0] in "YQMWD":  # no time of day: whole days
+        return _day(period.end_time) + 1
+    if not isinstance(value, str | dt.datetime | np.datetime64) or pd.isna(moment := pd.Timestamp(value)):
+        raise ValueError(f"{name}={value!r} is no date; {how}")
+    if moment.tz is not None and str(moment.tz) != zone:
+        raise ValueError(
+            f"{name}={value} is a moment of the time zone {moment.tz}, and the log's days are those of "
+            f"{zone or 'a zone it does not state'}; {how}"
+        )
     moment = moment.tz_localize(None)
     if moment != moment.normalize():
-        day = moment.date()
         raise ValueError(
-            f"{name}={value!s} lies within a day, and purchases are counted in whole days. Write {day.isoformat()!r} "
-            f"to have {day} still in, or pd.Timestamp({day.isoformat()!r}) to leave it out"
+            f"{name}={value} lies within a day, and purchases are counted in whole days. Take '{moment.date()}' to "
+            f"have that day still in, or pd.Timestamp('{moment.date()}') to leave it out"
         )
-    return _days(moment)
+    return _day(moment)
 
 
-def _days(moment: pd.Timestamp) -> int:
+def _day(moment: pd.Timestamp) -> int:
     return int(moment.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
 
