@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-__all__ = ["true_value"]
+from clvlib.metrics.value import gini, regret
+
+__all__ = ["regret_table", "true_value"]
 
 
 def true_value(tables: Mapping[str, pd.DataFrame], *, cut, horizon_days: int) -> pd.DataFrame:
@@ -52,6 +54,34 @@ def true_value(tables: Mapping[str, pd.DataFrame], *, cut, horizon_days: int) ->
             "expected_amount": orders * table["expected_order_value"].to_numpy() * (1 - returns),
         }
     )
+
+
+def regret_table(
+    predictions: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, horizon_days: int, share: float = 0.1
+) -> pd.DataFrame:
+    """What does the top ``share`` by each model leave lying of what the oracle's own top ``share`` is truly worth?
+
+    predictions: the long table of :func:`clvlib.split.backtest` with that ``horizon_days``; tables: as above.
+
+    Returns one row a model and a row ``oracle``, means over origins, indexed by ``model``: ``regret`` (a share of the
+    true value of the oracle's choice), ``regret_amount`` (currency a horizon), ``true_gini`` (the order against the
+    truth) and ``realised_gini`` (against what happened, which keeps even the oracle below 1: the rest is dice).
+
+    ValueError: no truth; a customer of the race without one.
+    """
+    rows = []
+    for origin, part in predictions.groupby("origin"):
+        truth = true_value(tables, cut=origin, horizon_days=horizon_days).set_index("customer_id")["expected_amount"]
+        by_model = dict(iter(part.groupby("model", sort=False)))
+        by_model["oracle"] = next(iter(by_model.values()))
+        for model, table in by_model.items():
+            true = truth.reindex(table["customer_id"]).to_numpy()
+            said = true if model == "oracle" else table["expected_amount"].to_numpy()
+            found = regret(true, said, share=share)
+            order = gini(true, said), gini(table["holdout_amount"], said)
+            rows.append([model, found.share, found.amount, *order])
+    columns = ["model", "regret", "regret_amount", "true_gini", "realised_gini"]
+    return pd.DataFrame(rows, columns=columns).groupby("model", sort=False).mean()
 
 
 def _campaign_days(tables: Mapping, table: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> np.ndarray:

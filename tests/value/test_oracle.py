@@ -6,8 +6,9 @@ import pytest
 
 from clvlib.datasets import load, make_shop
 from clvlib.metrics.value import gini
-from clvlib.value.contenders import LastPeriod, summary_at
-from clvlib.value.oracle import true_value
+from clvlib.split import backtest
+from clvlib.value.contenders import LastPeriod, MeanBaseline, summary_at
+from clvlib.value.oracle import regret_table, true_value
 
 CUT, HORIZON = pd.Timestamp("2024-04-01"), 91  # the first campaign starts the day after
 
@@ -62,6 +63,24 @@ def test_everybody_known_at_the_cut_has_a_truth():
     shop = load("shop")
     known = summary_at(shop.lines[shop.lines["timestamp"] < CUT], cut=CUT)["customer_id"]
     assert known.tolist() == true_value(shop.tables, cut=CUT, horizon_days=HORIZON)["customer_id"].tolist()
+
+
+def test_regret_is_what_a_choice_leaves_lying():
+    shop = load("shop")
+    origins = [CUT, CUT + pd.Timedelta(days=HORIZON)]
+    race = backtest({"mean": MeanBaseline(), "last": LastPeriod()}, shop.lines, origins=origins, horizon_days=HORIZON)
+    table = regret_table(race.predictions, shop.tables, horizon_days=HORIZON)
+    assert table.index.tolist() == ["mean", "last", "oracle"]
+    assert table.loc["oracle", ["regret", "regret_amount", "true_gini"]].tolist() == pytest.approx([0.0, 0.0, 1.0])
+    assert 0 < table.loc["last", "regret"] < table.loc["mean", "regret"] < 1
+    assert table.loc["last", "realised_gini"] < table.loc["oracle", "realised_gini"] < 1
+    # a choice that orders nobody reaches a tenth of the money
+    reached = []
+    for origin in origins:
+        value = true_value(shop.tables, cut=origin, horizon_days=HORIZON)["expected_amount"].to_numpy()
+        best = np.sort(value)[::-1][:200].sum()
+        reached.append(1 - 0.1 * value.sum() / best)
+    assert table.loc["mean", "regret"] == pytest.approx(np.mean(reached))
 
 
 def test_real_customers_have_no_oracle():
