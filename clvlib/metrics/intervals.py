@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.special import ndtri
 
 __all__ = ["bootstrap_interval", "wilson_interval"]
 
@@ -128,7 +128,7 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> tupl
         raise ValueError(f"need 0 <= successes <= trials and at least one trial, got {successes} of {trials}")
     if not 0 < level < 1:
         raise ValueError(f"level is a share between 0 and 1, got {level}")
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
