@@ -22,24 +22,32 @@ from clvlib.value.discounting import (
     period_rate,
     present_value,
 )
+from clvlib.value.features import FEATURES, customer_features
 from clvlib.value.gamma_gamma import GammaGammaModel
+from clvlib.value.high_value import HighValueModel, high_value_threshold, targeting_table
 from clvlib.value.leak import leak_meter
 from clvlib.value.lifetime_value import (
     NewCustomerValue,
     customer_lifetime_value,
     expected_lifetime_value_new_customer,
 )
+from clvlib.value.missing import missing_value_table
 from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
+from clvlib.value.networks import KerasMLP
 from clvlib.value.oracle import true_value
 from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
 from clvlib.value.predictive import PredictiveIntervals, predictive_intervals
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
 from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
+from clvlib.value.snapshots import training_origins, training_snapshots
+from clvlib.value.supervised import HurdleModel, SupervisedModel, supervised_contenders
+from clvlib.value.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_inflated_lognormal_mean
 
 __all__ = [
     "DAYS_PER_YEAR",
+    "FEATURES",
     "BetaGeoModel",
     "BuyTillYouDie",
     "CohortCurve",
@@ -49,6 +57,9 @@ __all__ = [
     "FitWarning",
     "GammaGammaModel",
     "HiatusRule",
+    "HighValueModel",
+    "HurdleModel",
+    "KerasMLP",
     "LastPeriod",
     "MeanBaseline",
     "ModelFileError",
@@ -61,18 +72,23 @@ __all__ = [
     "PredictiveIntervals",
     "PurchaseModel",
     "RecencyFrequencyCells",
+    "SupervisedModel",
     "ValueModel",
+    "ZILNRegressor",
     "annual_rate",
     "cash_flow_table",
     "cohort_values",
+    "customer_features",
     "customer_lifetime_value",
     "discount_factors",
     "expected_lifetime_value_new_customer",
     "forecast_table",
+    "high_value_threshold",
     "implied_rate",
     "leak_meter",
     "load_model",
     "margin_multiple",
+    "missing_value_table",
     "parameter_posterior",
     "payback_period",
     "period_rate",
@@ -81,5 +97,11 @@ __all__ = [
     "realised_path",
     "realised_values",
     "save_model",
+    "supervised_contenders",
+    "targeting_table",
+    "training_origins",
+    "training_snapshots",
     "true_value",
+    "zero_inflated_lognormal_loss",
+    "zero_inflated_lognormal_mean",
 ]

@@ -9,13 +9,12 @@ how to scale, which features, which options, is learnt from these. scikit-learn 
 from __future__ import annotations
 
 import copy
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from clvlib.value._fitting import chain_maker, one_thread, recorded
 from clvlib.value._training_rows import (
     MIN_BUYERS,
     MIN_CUSTOMERS,
@@ -117,6 +116,7 @@ class SupervisedModel:
 
         ValueError: where the calibration is too short, as :func:`~clvlib.value.snapshots.training_origins`; as ``fit``.
         """
+        self.notes_ = []
         cut = pd.Timestamp(cut)
         lines = calibration[(calibration["timestamp"] < cut).to_numpy()]
         origins = training_origins(
@@ -147,7 +147,7 @@ class SupervisedModel:
         self.origins_ = sorted(pd.to_datetime(snapshots["origin"]).unique())
         x = snapshots[self.features_].to_numpy(dtype=float)
         self.fallback_ = float(y.mean())
-        with _one_thread(), _recorded(self.notes_):
+        with one_thread(), recorded(self.notes_):
             self.tuning_ = self._tuned(x, y, groups, snapshots["origin"], horizon_days) if self.tune else None
             self.options_ = {} if self.tuning_ is None else _chosen(self.tuning_)
             self.model_ = self._fitted(x, y, groups, self.options_)
@@ -202,7 +202,7 @@ class SupervisedModel:
         return _targets.Amount(make, level=self.estimator == "svm", cross_fit=cross_fit)
 
     def _maker(self, options: dict, n_features: int | None, *, classify: bool) -> Callable:
-        return _maker(
+        return chain_maker(
             self.estimator,
             options,
             classify=classify,
@@ -271,7 +271,7 @@ class HurdleModel(SupervisedModel):
         return self.model_.spend(features[self.features_].to_numpy(dtype=float))
 
     def _maker(self, options: dict, n_features: int | None, *, classify: bool) -> Callable:
-        return _maker(
+        return chain_maker(
             self.purchase if classify else self.spend,
             options if classify else {},
             classify=classify,
@@ -308,48 +308,5 @@ def supervised_contenders(*, random_state: int = 0, **options) -> dict[str, Supe
     return models
 
 
-def _maker(estimator, options: dict, *, classify, missing, n_features, random_state) -> Callable:
-    """A function that makes an unfitted chain of preparation and estimator."""
-    from clvlib.value import _pipelines
-    from clvlib.value.networks import KerasMLP
-
-    def make():
-        if estimator == "keras_mlp":
-            last = KerasMLP(loss="log_loss" if classify else "squared_error", random_state=random_state)
-        elif isinstance(estimator, str):
-            kind = _pipelines.classifier if classify else _pipelines.regressor
-            last = kind(estimator, options, random_state=random_state)
-        else:
-            last = copy.deepcopy(estimator)
-        return _pipelines.Chain(last, missing=missing, n_features=n_features)
-
-    return make
-
-
 def _chosen(tuning: pd.DataFrame) -> dict:
     return tuning.loc[tuning["chosen"], "options"].iloc[0]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Teams of OpenMP threads spin where cores are shared; these tables are too small to pay for one."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        yield
-
-
-@contextmanager
-def _recorded(notes: list[str]) -> Iterator[None]:
-    """A fit that stopped at its limit is a note to the reader, once, and no line on the screen for every fold."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        yield
-    for warning in caught:
-        if not issubclass(warning.category, ConvergenceWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    stopped = sum(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    if stopped:
-        notes.append(f"{stopped} fits stopped at their limit of iterations before they converged")
