@@ -36,6 +36,7 @@ from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
 from clvlib.value.networks import KerasMLP
 from clvlib.value.oracle import true_value
+from clvlib.value.pareto_nbd import ParetoNBDModel
 from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
 from clvlib.value.predictive import PredictiveIntervals, predictive_intervals
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
@@ -68,6 +69,7 @@ __all__ = [
     "NewCustomerValue",
     "OwnPastRate",
     "ParameterPosterior",
+    "ParetoNBDModel",
     "PosteriorWarning",
     "PredictiveIntervals",
     "PurchaseModel",

@@ -20,6 +20,8 @@ __all__ = ["Ages", "leaving_first", "product"]
 
 #: Multiplications in one matrix product up to which OpenBLAS stays on the thread that asks.
 _ALONE = 1 << 18
+#: Up to here e^y does not overflow.
+_NEAR = 600.0
 
 
 def leaving_first(
@@ -33,14 +35,15 @@ def leaving_first(
     r, alpha, s, beta = params
     late = beta + t
     g = (alpha + t) / late
-    least = x.min()
-    y, weight = _rule(r + least, s, x.max() - least, g)
-    decay = np.exp(-np.multiply.outer(x - least, y))
-    gone = -np.expm1(-y)
-    u = np.exp(-y) + np.multiply.outer(g, gone)
-    log_u = np.log(u)
+    shape = r + x.min()
+    y, weight = _rule(shape, s, np.ptp(x), g)
+    decay = np.exp(-np.multiply.outer(x - x.min(), y))
+    log_u, rise = _logarithms(y, g)
     # the slowest decay goes with the factor in t: neither then over- nor underflows at once
-    base = weight * np.exp(-(r + s + least) * y - (s + 1) * log_u)
+    near = y < _NEAR
+    base = weight * np.exp(
+        np.where(near, (1 - shape) * y, -(shape + s) * y) - (s + 1) * np.where(near, rise, log_u),
+    )
     total = product(decay, base.T)
     log_m = np.log(s * g) + np.log(total)
     if not order:
@@ -49,27 +52,26 @@ def leaving_first(
     def mean(of_x: np.ndarray, of_t: np.ndarray) -> np.ndarray:
         return product(of_x, of_t.T) / total
 
-    v = gone / u
+    v = -np.expm1(-y) * np.exp(-log_u)
     slower = decay * y
-    with_l, with_v = base * log_u, base * v
-    y1, l1, v1 = mean(slower, base), mean(decay, with_l), mean(decay, with_v)
-    # ln M = ln s + ln g + ln J(k, s + 1, g)
+    with_rise, with_v = base * rise, base * v
+    y1, rise1, v1 = mean(slower, base), mean(decay, with_rise), mean(decay, with_v)
+    # ln M = ln s + ln g + ln J; J's logarithm falls by y with r, by rise with s and by (s + 1) v with g
     by_g = 1 / g - (s + 1) * v1
     g_alpha, g_beta = 1 / late, -g / late
-    gradient = np.stack([-y1, by_g * g_alpha, 1 / s - y1 - l1, by_g * g_beta])
+    gradient = np.stack([-y1, by_g * g_alpha, 1 / s - rise1, by_g * g_beta])
     if order == 1:
         return log_m, gradient, None
-    kk = mean(slower * y, base) - y1**2
-    kl = mean(slower, with_l) - y1 * l1
-    ll = mean(decay, with_l * log_u) - l1**2
-    kg = (s + 1) * (mean(slower, with_v) - y1 * v1)
-    lg = (s + 1) * (mean(decay, with_l * v) - l1 * v1) - v1
     v2 = mean(decay, with_v * v)
+    rg = (s + 1) * (mean(slower, with_v) - y1 * v1)
+    sg = (s + 1) * (mean(decay, with_rise * v) - rise1 * v1) - v1
     gg = (s + 1) * (v2 + (s + 1) * (v2 - v1**2)) - 1 / g**2
     hessian = np.empty((4, *gradient.shape))
-    hessian[0, 0], hessian[0, 2], hessian[2, 2] = kk, kk + kl, kk + 2 * kl + ll - 1 / s**2
-    hessian[0, 1], hessian[0, 3] = kg * g_alpha, kg * g_beta
-    hessian[1, 2], hessian[2, 3] = (kg + lg) * g_alpha, (kg + lg) * g_beta
+    hessian[0, 0] = mean(slower * y, base) - y1**2
+    hessian[0, 2] = mean(slower, with_rise) - y1 * rise1
+    hessian[2, 2] = mean(decay, with_rise * rise) - rise1**2 - 1 / s**2
+    hessian[0, 1], hessian[0, 3] = rg * g_alpha, rg * g_beta
+    hessian[1, 2], hessian[2, 3] = sg * g_alpha, sg * g_beta
     hessian[1, 1] = gg * g_alpha**2
     hessian[1, 3] = gg * g_alpha * g_beta - by_g / late**2
     hessian[3, 3] = gg * g_beta**2 + by_g * (2 * g / late**2)
@@ -77,6 +79,17 @@ def leaving_first(
         for j in range(i):
             hessian[i, j] = hessian[j, i]
     return log_m, gradient, hessian
+
+
+def _logarithms(y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ln u, u = e^-y + g (1 - e^-y), and ln u + y = ln(1 + g (e^y - 1)), both without cancellation; (n_t, n_y)."""
+    near = y < _NEAR
+    rise = np.empty((len(g), len(y)))
+    rise[:, near] = np.log1p(np.multiply.outer(g, np.expm1(y[near])))
+    log_u = rise - y
+    log_u[:, ~near] = np.log(np.exp(-y[~near]) + np.multiply.outer(g, -np.expm1(-y[~near])))
+    rise[:, ~near] = log_u[:, ~near] + y[~near]
+    return log_u, rise
 
 
 class Ages:

@@ -13,6 +13,7 @@ distinct (x, t) only, so a history costs two look-ups, an exponential and a loga
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ class ParetoLikelihood(Likelihood):
 
     def __init__(self, triples: Triples) -> None:
         self.triples = triples
-        x, t_x, T, weight = triples
+        x, t_x, T, weight = triples[:4]
         self.weight = float(weight.sum())
         at = np.bincount(x.astype(np.int64), weights=weight)
         self.exceeding = np.cumsum(at[::-1])[::-1][1:]  # customers with x > i
@@ -97,14 +98,14 @@ class ParetoLikelihood(Likelihood):
         powers = -leaves
         powers[self.ends] += np.bincount(self.end, weights=gone, minlength=len(self.ends))
         leaves[self.ends] -= stays
-        hessian += np.tensordot(tables["hessian"], self.cells.back(self.ages, leaves), axes=2)
+        hessian += np.tensordot(tables["hessian"], self.cells.back(tables["grid"], leaves), axes=2)
         n, purchases = self.cells.by_age(powers), self.cells.by_age(powers, self.x)
-        by_alpha, by_beta = 1 / (alpha + self.t), 1 / (beta + self.t)
         more = np.zeros((4, 4))
-        more[0, 1] = more[1, 0] = _sum(n, by_alpha)
-        more[1, 1] = -_sum(r * n + purchases, by_alpha**2)
-        more[2, 3] = more[3, 2] = _sum(n, by_beta)
-        more[3, 3] = -s * _sum(n, by_beta**2)
+        for i, weights, power, scale in ((0, r * n + purchases, 1, alpha), (2, n, s, beta)):
+            late = 1 / (scale + self.t)
+            slopes = self.t / scale * late
+            more[i, i + 1] = more[i + 1, i] = -_sum(n, slopes)
+            more[i + 1, i + 1] = power * _sum(weights, slopes * (1 / scale + late))
         return float(value), gradient, hessian + more
 
     def _without_dropout(self, params: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -128,36 +129,39 @@ class ParetoLikelihood(Likelihood):
         hessian[1, 1] += _sum(self.purchases, late**2)
         return value, gradient, hessian
 
-    def _tables(self, params: np.ndarray, *, order: int) -> dict[str, np.ndarray]:
+    def _tables(self, params: np.ndarray, *, order: int) -> dict[str, Any]:
         """What the histories look up: by cell (x, t), and by the cells (x, T) alone."""
         r, alpha, s, beta = params
         smallest = min(alpha, beta)
-        if self.ages is None or not self.ages.serves(smallest):
-            self.ages = Ages(self.t, smallest)
-        log_m, gradient, hessian = leaving_first(params, self.x, self.ages.nodes, order=order)
-        first = self.cells.forth(self.ages, log_m[None])[0]
+        grid = self.ages
+        if grid is None or not grid.serves(smallest):
+            grid = self.ages = Ages(self.t, smallest)
+        log_m, gradient, hessian = leaving_first(params, self.x, grid.nodes, order=order)
+        first = self.cells.forth(grid, log_m[None])[0]
         found = {"M": np.exp(first.ravel()[self.ends])}
         of_x, of_t = self.cells.of_x(r + self.x), self.cells.of_t
-        log_alpha, log_beta = of_t(np.log(alpha + self.t)), of_t(np.log(beta + self.t))
+        # ln((alpha+T)/(alpha+t_x)) is the difference of two ln(1 + t/alpha), small where alpha is large
+        log_alpha, log_beta = of_t(np.log1p(self.t / alpha)), of_t(np.log1p(self.t / beta))
         rise = of_x * log_alpha
         rise += s * log_beta
         first -= rise
         found["first"], found["last"] = first.ravel(), rise.ravel()[self.ends]
         if order:
-            slopes = self.cells.forth(self.ages, gradient)
+            slopes = self.cells.forth(grid, gradient)
             flat = slopes.reshape(4, -1)
             at_end = flat[:, self.ends]
-            for slope, of_rise in zip(
-                slopes, (log_alpha, of_x * of_t(1 / (alpha + self.t)), log_beta, of_t(s / (beta + self.t))), strict=True
-            ):
-                slope -= of_rise
+            by_alpha, by_beta = (-self.t / (scale * (scale + self.t)) for scale in (alpha, beta))
+            of_rise = (log_alpha, of_x * of_t(by_alpha), log_beta, of_t(s * by_beta))
+            for slope, subtracted in zip(slopes, of_rise, strict=True):
+                slope -= subtracted
             found["slopes"], found["M slopes"] = at_end, -found["M"] * at_end
             found["first slopes"], found["last slopes"] = flat, at_end - flat[:, self.ends]
         if order == 2:
-            found["hessian"] = hessian
+            # the Hessian is wanted at the nodes, where sums over cells are carried back to
+            found["hessian"], found["grid"] = hessian, grid
         return found
 
-    def _odds(self, tables: dict[str, np.ndarray], rows: slice) -> tuple[np.ndarray | float, np.ndarray, np.ndarray]:
+    def _odds(self, tables: dict[str, Any], rows: slice) -> tuple[np.ndarray | float, np.ndarray, np.ndarray]:
         """(shift, (1 + Q) e^-shift, e^(z - shift)): ``shift`` is 0 but where e^z would overflow."""
         end = self.end[rows]
         z = tables["first"][self.cells.before[rows]] + tables["last"][end]
@@ -169,11 +173,11 @@ class ParetoLikelihood(Likelihood):
         leaves = np.exp(z - shift)
         return shift, stays * np.exp(-shift) + leaves, leaves
 
-    def _value_of(self, tables: dict[str, np.ndarray], rows: slice) -> float:
+    def _value_of(self, tables: dict[str, Any], rows: slice) -> float:
         shift, total, _ = self._odds(tables, rows)
         return self.triples.weight[rows] @ (np.log(total) + shift)
 
-    def _gradient_of(self, tables: dict[str, np.ndarray], rows: slice) -> tuple[float, np.ndarray, ...]:
+    def _gradient_of(self, tables: dict[str, Any], rows: slice) -> tuple[float, np.ndarray, ...]:
         """Sum of w ln(1 + Q), its gradient, those of z and of each ln(1 + Q), and w times the two terms' shares."""
         shift, total, leaves = self._odds(tables, rows)
         before, end, weight = self.cells.before[rows], self.end[rows], self.triples.weight[rows]
@@ -241,7 +245,8 @@ class _Cells:
         """The transpose: (n,) -> (n_x, n_nodes)."""
         if self.grid:
             return ages.back(at_cells.reshape(self.shape))
-        return np.concatenate([ages.back(at_cells[None, start:stop], self.t[start:stop]) for start, stop in self.pieces])
+        pieces = (slice(start, stop) for start, stop in self.pieces)
+        return np.concatenate([ages.back(at_cells[None, piece], self.t[piece]) for piece in pieces])
 
     def by_age(self, at_cells: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
         """Sums over x, of the values themselves or times ``x``: (n,) -> (n_t,)."""
