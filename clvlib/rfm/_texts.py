@@ -15,7 +15,7 @@ import pyarrow as pa
 __all__ = ["short_texts"]
 
 _SAMPLE = 1000
-_THREADED_FROM = 3_000_000
+THREADED_FROM = 3_000_000
 
 
 def short_texts(ids: pa.LargeStringArray) -> tuple[np.ndarray, int, Callable[[np.ndarray], pa.Array]] | None:
@@ -32,7 +32,7 @@ def short_texts(ids: pa.LargeStringArray) -> tuple[np.ndarray, int, Callable[[np
     words = np.ndarray(len(data) - 7, "<u8", data, 0, (1,))
     head = _common_head(ids)
     keys = np.empty(len(ids), np.uint64)
-    edges = np.linspace(0, len(ids), (2 if len(ids) >= _THREADED_FROM else 1) + 1).astype(np.int64).tolist()
+    edges = np.linspace(0, len(ids), (2 if len(ids) >= THREADED_FROM else 1) + 1).astype(np.int64).tolist()
     parts = list(pairwise(edges))
     with ThreadPoolExecutor(len(parts)) as pool:
         bits = list(pool.map(lambda part: kernels.pack(words, data, offsets, *part, head, keys), parts))
