@@ -9,7 +9,7 @@ from clvlib.value.cohorts import (
     realised_path,
     realised_values,
 )
-from clvlib.value.conformal import ConformalIntervals
+from clvlib.value.conformal import ConformalIntervals, ConformalLevel, conformal_level
 from clvlib.value.contenders import BuyTillYouDie, ConformalForecast
 from clvlib.value.discounting import (
     DAYS_PER_YEAR,
@@ -44,6 +44,7 @@ from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, Ow
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
 from clvlib.value.snapshots import training_origins, training_snapshots
 from clvlib.value.supervised import HurdleModel, SupervisedModel, supervised_contenders
+from clvlib.value.tracking import tracking_table
 from clvlib.value.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_inflated_lognormal_mean
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "CohortValues",
     "ConformalForecast",
     "ConformalIntervals",
+    "ConformalLevel",
     "FitWarning",
     "GammaGammaModel",
     "HiatusRule",
@@ -80,6 +82,7 @@ __all__ = [
     "annual_rate",
     "cash_flow_table",
     "cohort_values",
+    "conformal_level",
     "customer_features",
     "customer_lifetime_value",
     "discount_factors",
@@ -101,6 +104,7 @@ __all__ = [
     "save_model",
     "supervised_contenders",
     "targeting_table",
+    "tracking_table",
     "training_origins",
     "training_snapshots",
     "true_value",

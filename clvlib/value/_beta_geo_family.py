@@ -37,7 +37,7 @@ class BetaGeoFamily(PurchaseModel):
         return BetaGeoLikelihood(triples, first_chance=self._first_chance)
 
     def _guesses(self, triples: Triples) -> list[np.ndarray]:
-        rate = max(triples.weight @ triples.x, 0.5) / max(triples.weight @ triples.T, 1e-9)
+        rate = max((triples.weight * triples.x).sum(), 0.5) / max((triples.weight * triples.T).sum(), 1e-9)
         shapes = ((0.5, 0.8, 2.5), (1.0, 1.0, 50.0), (0.3, 0.1, 0.5))
         return [np.array([r, r / (1.3 * rate), a, b]) for r, a, b in shapes]
 

@@ -11,7 +11,6 @@ written out as the finite products they are. Only the last term needs the triple
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -20,10 +19,9 @@ from clvlib.value._summary import Triples
 
 __all__ = ["BetaGeoLikelihood", "exceeding"]
 
-#: Triples worked on at once: a handful of columns of this length stays in the second-level cache.
-BLOCK = 1 << 14
-#: From here on, two blocking threads; below, they cost more than they bring.
-THREADED = 1 << 17
+#: Triples worked on at once: a dozen columns of this length stay in the second-level cache, and products of them are
+#: below the size from which OpenBLAS starts threads, which wait for each other where processors are shared.
+BLOCK = 6000
 
 
 class BetaGeoLikelihood(Likelihood):
@@ -33,14 +31,12 @@ class BetaGeoLikelihood(Likelihood):
     """
 
     def __init__(self, triples: Triples, *, first_chance: int) -> None:
-        x, t_x, T, weight = self.triples = triples
+        x, t_x, T, weight, _ = self.triples = triples
         self.weight = float(weight.sum())
         self.exceeding = exceeding(x, weight)  # customers with x > i
         self.chances = np.concatenate(([self.weight], self.exceeding)) if first_chance else self.exceeding
-        days, place = np.unique(T, return_inverse=True)
-        self.days, self.customers = days, np.bincount(place, weights=weight)
-        self.purchases = np.bincount(place, weights=weight * x)
-        may = x + first_chance > 0
+        self.days, self.customers, self.purchases = triples.by_age(weight, weight * x)
+        may = slice(None) if first_chance else _nonzero(x)
         self.x, self.t_x, self.T, self.w = (values[may] for values in (x, t_x, T, weight))
         self.last = self.x + (first_chance - 1)  # d - 1
 
@@ -61,72 +57,79 @@ class BetaGeoLikelihood(Likelihood):
 
     def hessian(self, params: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         r, alpha, a, b = params
-        i, j = r + np.arange(len(self.exceeding)), b + np.arange(len(self.chances))
-        hessian = np.zeros((4, 4))
+        counts = np.arange(len(self.chances), dtype=float)
+        i, j = r + counts[: len(self.exceeding)], b + counts
         stay, both = 1 / j, 1 / (a + j)
-        value = -self.chances @ np.log1p(a / j) + self.exceeding @ np.log(i)
-        g_r, g_a = self.exceeding @ (1 / i), -self.chances @ both
-        g_b = self.chances @ (a * stay * both)  # 1/j - 1/(a+j) without the difference
-        hessian[0, 0] = -self.exceeding @ (1 / i**2)
-        hessian[2, 2] = hessian[2, 3] = self.chances @ both**2
-        hessian[3, 3] = -self.chances @ (a * stay * both * (stay + both))
+        apart = a * stay * both  # 1/j - 1/(a+j) without the difference
         age = alpha + self.days
-        grown = self.days / (alpha * age)  # 1/alpha - 1/(alpha+T)
-        value -= r * (self.customers @ np.log1p(self.days / alpha)) + self.purchases @ np.log(age)
-        g_r -= self.customers @ np.log1p(self.days / alpha)
-        g_alpha = r * (self.customers @ grown) - self.purchases @ (1 / age)
-        hessian[0, 1] = self.customers @ grown
-        hessian[1, 1] = -r * (self.customers @ (grown * (1 / alpha + 1 / age))) + self.purchases @ (1 / age**2)
+        aged, since_start = 1 / age, np.log1p(self.days / alpha)
+        grown = self.days * aged / alpha  # 1/alpha - 1/(alpha+T)
+        waited, growth = self.customers @ since_start, self.customers @ grown
+        total, sums, squares = self._left(r, alpha, a, b)
 
-        sums, squares = self._left(r, alpha, a, b)
-        value += sums[0]
-        gradient = np.array([g_r, g_alpha, g_a, g_b])
-        gradient += [sums[1], sums[2], sums[3] / a, sums[4]]
+        value = self.exceeding @ np.log(i) - self.chances @ np.log1p(a * stay)
+        value += total - r * waited - self.purchases @ np.log(age)
+        gradient = np.array(
+            [
+                self.exceeding @ (1 / i) - waited + sums[0],
+                r * growth - self.purchases @ aged + sums[1],
+                sums[2] / a - self.chances @ both,
+                self.chances @ apart + sums[3],
+            ]
+        )
         # e is the sum of a term in (r, alpha), one in a and one in b: few second derivatives of its own
-        hessian[0, 1] += sums[5]
-        hessian[1, 1] += sums[6]
-        hessian[2, 2] -= sums[3] / a**2
-        hessian[3, 3] += sums[7]
-        scale = np.array([1, 1, 1 / a, 1])
-        hessian = np.triu(hessian) + np.triu(hessian, 1).T + squares * np.outer(scale, scale)
-        return float(value), gradient, hessian
+        bend = self.purchases @ aged**2 - r * (self.customers @ (grown * (1 / alpha + aged)))
+        shared = self.chances @ both**2
+        hessian = np.array(
+            [
+                [-self.exceeding @ (1 / i**2), growth + sums[4], 0.0, 0.0],
+                [growth + sums[4], bend + sums[5], 0.0, 0.0],
+                [0.0, 0.0, shared - sums[2] / a**2, shared],
+                [0.0, 0.0, shared, sums[6] - self.chances @ (apart * (stay + both))],
+            ]
+        )
+        squares[2] /= a
+        squares[:, 2] /= a
+        return float(value), gradient, hessian + squares
 
-    def _left(self, r: float, alpha: float, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
-        """Sums over triples of ln(1 + exp e), its derivatives by e times those of e, and their products (4, 4)."""
+    def _left(self, r: float, alpha: float, a: float, b: float) -> tuple[float, np.ndarray, np.ndarray]:
+        """Over triples: the sum of ln(1 + exp e), (7,) of its slope times first and second derivatives of e, (4, 4)
+        of its curvature times products of first ones. In place of a the parameter here is ln a."""
 
-        def one(block):
-            x, t_x, T, w, last = block
-            now, then, power, late = alpha + T, alpha + t_x, r + x, b + last
-            since = np.log(now / then)
-            e = np.log(a / late) + power * since
+        total, products = 0.0, np.zeros((5, 7))
+        for x, t_x, T, w, last in self._blocks():
+            right, left = np.empty((7, len(x))), np.empty((5, len(x)))
+            since, e_alpha, ones, e_b, slope, bend, square = right
+            age, power = T + alpha, x + r
+            now, then = 1 / age, 1 / (t_x + alpha)
+            np.log(age * then, out=since)
+            np.multiply((t_x - T) * now, then, out=slope)  # 1/(alpha+T) - 1/(alpha+t_x)
+            np.multiply(power, slope, out=e_alpha)
+            ones[:] = 1.0
+            np.divide(-1.0, last + b, out=e_b)
+            np.multiply(now + then, e_alpha, out=bend)
+            np.multiply(e_b, e_b, out=square)
+            e = np.log(-a * e_b) + power * since
             q = np.exp(-np.abs(e))
-            gone = np.where(e > 0, 1.0, q) / (1 + q)  # the probability of having left
-            rows = np.empty((4, len(x)))
-            rows[0] = since
-            slope = (t_x - T) / (now * then)  # 1/(alpha+T) - 1/(alpha+t_x)
-            rows[1] = power * slope
-            rows[2] = 1.0
-            rows[3] = -1 / late
-            v = w * gone
-            sums = np.empty(8)
-            sums[0] = w @ (np.maximum(e, 0) + np.log1p(q))
-            sums[1:5] = rows @ v
-            sums[5] = v @ slope
-            sums[6] = -(v * rows[1]) @ (1 / now + 1 / then)
-            sums[7] = v @ rows[3] ** 2
-            return sums, (rows * (w * q / (1 + q) ** 2)) @ rows.T  # q / (1+q)^2 is gone (1 - gone)
-
-        if len(self.x) < THREADED:
-            parts = [one(block) for block in self._blocks()]
-        else:
-            with ThreadPoolExecutor(2) as pool:
-                parts = list(pool.map(one, self._blocks()))
-        return sum(part[0] for part in parts), sum(part[1] for part in parts)
+            rest = 1 + q
+            share = w / rest
+            np.multiply(right[:4], share * q / rest, out=left[:4])  # by gone (1 - gone), which is q / (1+q)^2
+            np.multiply(share, np.where(e > 0, 1.0, q), out=left[4])  # gone, the probability of having left
+            total += w @ (np.maximum(e, 0) + np.log(rest))
+            products += left @ right.T
+        products[4, 5] *= -1
+        return total, products[4], products[:4, :4]
 
     def _blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
         columns = (self.x, self.t_x, self.T, self.w, self.last)
         for start in range(0, max(len(self.x), 1), BLOCK):
             yield tuple(values[start : start + BLOCK] for values in columns)
+
+
+def _nonzero(x: np.ndarray) -> slice | np.ndarray:
+    """Where x is not zero: a slice, which copies nothing, if zeros come first."""
+    zeros = int(np.count_nonzero(x == 0))
+    return np.flatnonzero(x > 0) if x[:zeros].any() else slice(zeros, None)
 
 
 def exceeding(x: np.ndarray, weight: np.ndarray) -> np.ndarray:

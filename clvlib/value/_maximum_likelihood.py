@@ -12,6 +12,8 @@ __all__ = ["FitWarning", "Likelihood", "Maximum", "maximise"]
 
 #: The gradient's norm per customer, in log parameters, at which a fit has converged.
 GRADIENT_TOLERANCE = 1e-9
+#: ... or the length of a Newton step in log parameters; both are followed by one step more.
+STEP_TOLERANCE = 1e-6
 #: A parameter has run away that is e^±LIMIT times what it started from.
 LIMIT = 20.0
 #: A direction along which the log parameters are known to no better than this standard error is a ridge.
@@ -81,21 +83,25 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200)
     """Climb from ``start`` (natural scale, shape (k,)) until the gradient per customer is zero to rounding.
 
     Where the surface is not concave, eigenvalues are turned round and steps are shortened, so that every step climbs.
+    ``gradient_norm`` is the one before the last step, which is not looked at again.
     """
     origin = np.log(np.asarray(start, dtype=float))
     theta = origin.copy()
     value, gradient, information = _logarithmic(likelihood, theta)
-    evaluations, polished = 1, False
+    evaluations, converged = 1, False
     for _ in range(max_steps):
         free = (np.abs(theta - origin) < LIMIT) | (gradient * (theta - origin) < 0)
         norm = np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight
-        if norm <= GRADIENT_TOLERANCE and (polished or norm < 1e-14):
-            break
-        # one step more from where others would stop: Newton's method doubles the digits
-        polished = norm <= GRADIENT_TOLERANCE
         step = np.zeros_like(theta)
-        step[free] = _uphill(gradient[free], information[np.ix_(free, free)])
-        share = min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
+        step[free], concave = _uphill(gradient[free], information[np.ix_(free, free)])
+        largest = float(np.abs(step).max())
+        if norm <= GRADIENT_TOLERANCE or (concave and largest <= STEP_TOLERANCE):
+            converged = True
+            if concave and largest < 1e-3:
+                # the last step squares an error that is small already, and needs no look back
+                theta, value = theta + step, value + gradient @ step / 2
+            break
+        share = min(1.0, 2.0 / largest)
         for _ in range(40):
             trial = np.clip(theta + share * step, origin - LIMIT, origin + LIMIT)
             found = _logarithmic(likelihood, trial)
@@ -106,20 +112,16 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200)
             share *= 0.25
         else:
             break
-        if polished and np.sqrt(found[1][free] @ found[1][free]) / likelihood.weight > norm:
-            break
         theta, (value, gradient, information) = trial, found
     moved = theta - origin
-    free = (np.abs(moved) < LIMIT) | (gradient * moved < 0)
-    norm = float(np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight)
     return Maximum(
         params=np.exp(theta),
         value=float(value),
         information=information,
         flat=_flat(likelihood, theta, moved, information),
         at_limit=np.abs(moved) >= LIMIT,
-        gradient_norm=norm,
-        converged=norm <= GRADIENT_TOLERANCE,
+        gradient_norm=float(norm),
+        converged=converged,
         n_evaluations=evaluations,
     )
 
@@ -132,10 +134,11 @@ def _logarithmic(likelihood: Likelihood, theta: np.ndarray) -> tuple[float, np.n
     return value, scaled, -(hessian * np.outer(params, params) + np.diag(scaled))
 
 
-def _uphill(gradient: np.ndarray, information: np.ndarray) -> np.ndarray:
+def _uphill(gradient: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Newton's step, and whether the surface is concave here; if not, with its eigenvalues turned round."""
     values, vectors = np.linalg.eigh(information)
     sizes = np.maximum(np.abs(values), 1e-12 * np.abs(values).max() + 1e-300)
-    return vectors @ ((vectors.T @ gradient) / sizes)
+    return vectors @ ((vectors.T @ gradient) / sizes), bool(values[0] > 0)
 
 
 def _flat(

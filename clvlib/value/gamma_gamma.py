@@ -21,6 +21,8 @@ __all__ = ["GammaGammaModel"]
 
 #: With fewer repeat customers than this, three parameters are not to be had.
 FEW = 50
+#: A fit to more customers than this begins where the fit to a sample of them ended.
+_SAMPLED = 40_000
 #: From this correlation of frequency and spend on, the model's independence is a bad enough lie to be told at fit.
 CORRELATED = 0.3
 
@@ -127,32 +129,34 @@ class GammaGammaModel(FittedModel):
     def _likelihood(self, summary: pd.DataFrame, weights: ArrayLike | None) -> Likelihood:
         x, m = self._read(summary)
         w = read_weights(weights, len(x))
-        w = np.ones(len(x)) if w is None else w
-        used = (x > 0) & (m > 0) & (w > 0)
-        if not used.any():
+        used = (x > 0) & (m > 0)
+        nonpositive = int(np.count_nonzero(x > 0)) - int(np.count_nonzero(used))
+        if w is not None:
+            used &= w > 0
+        rows = np.flatnonzero(used)
+        if not len(rows):
             raise ValueError(
                 f"frequency: none of {len(x):,} customers has bought again, so no repeat spend is known; "
                 "use a longer calibration"
             )
-        likelihood = GammaGammaLikelihood(x[used], m[used], w[used])
-        likelihood.n_left_out = int(np.count_nonzero(~used))
-        likelihood.n_nonpositive = int(np.count_nonzero((x > 0) & (m <= 0)))
+        likelihood = GammaGammaLikelihood(x[rows], m[rows], None if w is None else w[rows])
+        likelihood.n_left_out, likelihood.n_nonpositive = len(x) - len(rows), nonpositive
         return likelihood
 
     def _starts(self, summary: pd.DataFrame, weights: ArrayLike | None, likelihood: Likelihood) -> list[np.ndarray]:
-        x, m, w = likelihood.x, likelihood.m, likelihood.w
-        typical = float(w @ (x * m) / (w @ x))
+        x, m, w = likelihood.x, likelihood.m, likelihood.by[0]
+        typical = float((w * likelihood.total).sum() / likelihood.by[1].sum())
         guesses = [np.array([p, q, typical * (q - 0.9) / p]) for p, q in ((4.0, 4.0), (1.5, 2.0), (20.0, 10.0))]
-        if len(x) > 40_000:
-            rows = np.random.default_rng(0).choice(len(x), 10_000, p=w / w.sum())
-            few = GammaGammaLikelihood(x[rows], m[rows], np.ones(len(rows)))
-            guesses.insert(0, maximise(few, guesses[0]).params)
+        if len(x) > _SAMPLED:
+            until = np.cumsum(w)
+            rows = np.searchsorted(until, (np.arange(_SAMPLED // 2) + 0.5) * (until[-1] / (_SAMPLED // 2)))
+            guesses.insert(0, maximise(GammaGammaLikelihood(x[rows], m[rows]), guesses[0]).params)
         return guesses
 
     def _kept(self, likelihood: Likelihood) -> None:
         self.n_left_out_ = likelihood.n_left_out
         self.n_nonpositive_ = likelihood.n_nonpositive
-        self.correlation_ = _correlation(likelihood.x, likelihood.m, likelihood.w)
+        self.correlation_ = _correlation(likelihood.x, likelihood.m, likelihood.by[0])
         if likelihood.weight < FEW:
             self._note(
                 f"only {likelihood.weight:g} repeat customers, too few for three parameters; "
@@ -182,8 +186,8 @@ class GammaGammaModel(FittedModel):
 
 def _correlation(x: np.ndarray, m: np.ndarray, w: np.ndarray) -> float:
     """Pearson's, weighted; 0 where one of them does not vary."""
-    w = w / w.sum()
-    dx, dm = x - w @ x, m - w @ m
-    spread = np.sqrt((w @ dx**2) * (w @ dm**2))
-    return float(w @ (dx * dm) / spread) if spread > 1e-12 * abs(w @ m) else 0.0
-
+    share = w / w.sum()
+    mean = (share * m).sum()
+    dx, dm = x - (share * x).sum(), m - mean
+    spread = np.sqrt((share * dx * dx).sum() * (share * dm * dm).sum())
+    return float((share * dx * dm).sum() / spread) if spread > 1e-12 * mean else 0.0

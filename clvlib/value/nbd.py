@@ -43,7 +43,7 @@ class NBDModel(PurchaseModel):
         return _NBDLikelihood(triples)
 
     def _guesses(self, triples: Triples) -> list[np.ndarray]:
-        rate = max(triples.weight @ triples.x, 0.5) / max(triples.weight @ triples.T, 1e-9)
+        rate = max((triples.weight * triples.x).sum(), 0.5) / max((triples.weight * triples.T).sum(), 1e-9)
         return [np.array([r, r / rate]) for r in (0.5, 5.0)]
 
     def _probability_alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
@@ -94,9 +94,7 @@ class _NBDLikelihood(Likelihood):
         self.triples = triples
         self.weight = float(triples.weight.sum())
         self.exceeding = exceeding(triples.x, triples.weight)
-        self.days, place = np.unique(triples.T, return_inverse=True)
-        self.customers = np.bincount(place, weights=triples.weight)
-        self.purchases = np.bincount(place, weights=triples.weight * triples.x)
+        self.days, self.customers, self.purchases = triples.by_age(triples.weight, triples.weight * triples.x)
 
     def gradient(self, params: np.ndarray) -> tuple[float, np.ndarray]:
         return self.hessian(params)[:2]
