@@ -136,24 +136,25 @@ def plot_frequency_recency(table: pd.DataFrame, *, labels: Mapping[str, str], un
 def plot_deciles(tables: Mapping[str, pd.DataFrame], *, label: str) -> Axes:
     """Sorted by their prediction and cut into tenths, did customers do what was predicted of them?
 
-    ``tables`` maps a panel's title (a model) to a table indexed by group, with the means ``predicted`` and
-    ``realised`` and, where there is an interval of the realised mean, ``low`` and ``high``. Bars are what happened,
-    dots what was predicted. All panels share one scale; ``label`` names it and its unit. Returns the first panel.
+    ``tables`` maps a panel's title (a model) to a table with one row a group, the lowest prediction first, as
+    :func:`clvlib.metrics.value.decile_table` gives it: ``n`` customers, the means ``predicted`` and ``realised``, and
+    the interval ``low`` to ``high`` of the realised mean. Bars are what happened, as wide as their group has customers
+    (equal predictions stay together, so that a group can hold more than a tenth), dots what was predicted. All panels
+    share one scale; ``label`` names it and its unit. Returns the first panel.
     """
     axes = np.atleast_1d(new_axes(width=3.6 * len(tables) + 0.6, height=3.4, ncols=len(tables)))
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
-        place = np.arange(len(table))
-        ax.bar(place, table["realised"], color="0.8", label="realised")
-        if {"low", "high"} <= set(table.columns):
-            ax.vlines(place, table["low"], table["high"], color="0.45", lw=1.5)
-        ax.plot(place, table["predicted"], "o", color="tab:blue", ms=5, label="predicted")
-        ax.set_xticks(place, [str(group) for group in table.index])
-        ax.set(title=title, xlabel="tenth of customers, by prediction")
+        width = 100 * table["n"] / table["n"].sum()
+        middle = width.cumsum() - width / 2
+        ax.bar(middle, table["realised"], width=0.9 * width, color="0.8", label="realised, 95% interval")
+        ax.vlines(middle, table["low"], table["high"], color="0.45", lw=1.5)
+        ax.plot(middle, table["predicted"], "o", color="tab:blue", ms=5, label="predicted")
+        ax.set(title=title, xlabel="customers, lowest prediction first, %", xlim=(0, 100))
     lowest, highest = min(ax.get_ylim()[0] for ax in axes), max(ax.get_ylim()[1] for ax in axes)
     for ax in axes:
         ax.set_ylim(lowest, highest)
     axes[0].set_ylabel(label)
-    axes[0].legend()
+    axes[0].legend(loc="upper left")
     return axes[0]
 
 

@@ -100,14 +100,17 @@ def test_heat_map_names_the_column_that_is_missing_and_counts_pairs_given_twice(
         plot_frequency_recency(pd.concat([_pairs(), _pairs().iloc[:1]]), labels={"probability_alive": "alive"})
 
 
-def test_deciles_draw_what_happened_as_bars_what_was_predicted_as_dots_all_on_one_scale():
-    table = pd.DataFrame({"predicted": [1.0, 5.0], "realised": [2.0, 4.0], "low": [1.5, 3.0], "high": [2.5, 5.0]})
-    without = 10 * table[["predicted", "realised"]]
-    first, second = plot_deciles({"model": table, "rule": without}, label="USD").figure.axes
+def test_deciles_draw_what_happened_as_bars_as_wide_as_the_group_and_what_was_predicted_as_dots_on_one_scale():
+    table = pd.DataFrame(
+        {"n": [6, 2], "predicted": [1.0, 5.0], "realised": [2.0, 4.0], "low": [1.5, 3.0], "high": [2.5, 5.0]}
+    )
+    tenfold = table.assign(predicted=[10.0, 50.0])
+    first, second = plot_deciles({"model": table, "rule": tenfold}, label="USD").figure.axes
     assert [bar.get_height() for bar in first.patches] == [2.0, 4.0]
-    assert first.get_lines()[0].get_ydata().tolist() == [1.0, 5.0]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in first.patches] == pytest.approx([37.5, 87.5])
+    assert first.patches[0].get_width() == pytest.approx(3 * first.patches[1].get_width())
+    assert [*first.get_lines()[0].get_ydata()] == [1.0, 5.0]
     assert [line[:, 1].tolist() for line in first.collections[0].get_segments()] == [[1.5, 2.5], [3.0, 5.0]]
-    assert not second.collections, "no interval was given"
     assert first.get_ylim() == second.get_ylim()
     assert first.get_ylim()[1] >= 50
 
