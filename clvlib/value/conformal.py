@@ -1,23 +1,87 @@
 """How wide must an interval be to keep its promise, whatever is wrong with the model behind it?
 
-Split-conformal prediction (Vovk, Gammerman & Shafer 2005; conformalised quantile regression: Romano, Patterson & Candès
-2019, NeurIPS 32, section 4). A model's interval for every customer is made at an *earlier* origin, whose outcome is
-known by now; by how much it missed there, in units of its own width, is what the intervals of today are moved by.
-Nothing is assumed of the model. What is assumed is that customers miss today as they missed then: customers of one
-origin are exchangeable, two origins are so only where the shop has not changed.
+Split-conformal prediction (Vovk, Gammerman & Shafer 2005): intervals are made at an *earlier* origin, whose outcome is
+known by now, and what would have been needed there is asked for today. Nothing is assumed of the model. What is
+assumed is that customers miss today as they missed then: customers of one origin are exchangeable, two origins are so
+only where the shop has not changed. Two ways:
+
+:func:`conformal_level` asks at which nominal level the model's own predictive distribution would have covered the share
+that is wanted (distributional conformal prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118). It bears an earlier
+horizon that is shorter than today's, and is the one to take for models of this house.
+
+:class:`ConformalIntervals` moves the ends of any table of intervals, in units of their width (conformalised quantile
+regression: Romano, Patterson & Candès 2019, NeurIPS 32, section 4): for contenders that have nothing but two ends.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["ConformalIntervals"]
+if TYPE_CHECKING:
+    from clvlib.value.gamma_gamma import GammaGammaModel
+    from clvlib.value.purchase_model import PurchaseModel
+
+__all__ = ["ConformalIntervals", "ConformalLevel", "conformal_level"]
 
 #: Share of the mean width that is added to a customer's width, so that an interval of no width can be moved too.
 _FLOOR_SHARE = 0.1
+
+
+class ConformalLevel(NamedTuple):
+    """``nominal``: the level to ask of :func:`clvlib.value.predictive_intervals` so that ``level`` is covered.
+
+    ``coverage_before``: the share that the interval of nominal level ``level`` covered at the earlier origin, whose
+    ``n_customers`` this rests on.
+    """
+
+    nominal: float
+    level: float
+    coverage_before: float
+    n_customers: int
+
+
+def conformal_level(
+    summary: pd.DataFrame,
+    *,
+    purchases: PurchaseModel,
+    spend: GammaGammaModel,
+    level: float = 0.9,
+    n_draws: int = 1000,
+    random_state: int | np.random.Generator,
+) -> ConformalLevel:
+    """At which nominal level do a model's equal-tailed intervals cover ``level`` of the customers?
+
+    ``summary``: of the earlier origin, with its outcome ``holdout_amount`` and ``holdout_days``; ``purchases`` and
+    ``spend`` fitted on it. Each customer's depth is the tail probability at which the interval would just have kept the
+    outcome y: min(P(S <= y), P(S >= y)) under the predictive distribution of S. The floor((n + 1)(1 - level))-th
+    smallest depth is half of what the nominal level lacks of 1.
+
+    Where buying nothing is likely, intervals that begin at 0 cover more than their level says, so that ``nominal`` is
+    lower than ``level`` even for a model that is right. The promise is of the share over all customers together.
+
+    ValueError: as :func:`clvlib.value.predictive_intervals`; no outcome in the summary; too few customers for ``level``
+    (fewer than level / (1 - level)).
+    """
+    from clvlib.value.predictive import outcome_depths
+
+    _check_level(level)
+    outcome, days = _column(summary, "holdout_amount"), _column(summary, "holdout_days")
+    n = len(outcome)
+    rank = math.floor((n + 1) * (1 - level) + 1e-9)
+    if rank < 1:
+        raise ValueError(_too_few(n, level))
+    depth = outcome_depths(
+        summary, outcome, purchases=purchases, spend=spend, horizon_days=days[0], n_draws=n_draws,
+        random_state=random_state,
+    )  # fmt: skip
+    tail = float(np.partition(depth, rank - 1)[rank - 1])
+    # an outcome beyond all draws is at a depth of 0, for which the widest interval there is must do
+    nominal = 1 - 2 * min(max(tail, 0.5 / n_draws), 0.5 - 0.5 / n_draws)
+    return ConformalLevel(nominal, level, float((depth >= (1 - level) / 2 - 1e-9).mean()), n)
 
 
 class ConformalIntervals:
@@ -58,17 +122,13 @@ class ConformalIntervals:
         self.level = level
 
     def fit(self, table: pd.DataFrame) -> ConformalIntervals:
-        if not 0 < self.level < 1:
-            raise ValueError(f"level is a share between 0 and 1, got {self.level}")
+        _check_level(self.level)
         low, high = _ends(table)
         outcome = _column(table, "holdout_amount")
         n = len(outcome)
         rank = math.ceil((n + 1) * self.level)
         if rank > n:
-            raise ValueError(
-                f"{n} customers are too few for a level of {self.level:g}: at least "
-                f"{math.ceil(self.level / (1 - self.level) - 1e-9)} are needed; take an earlier origin with more"
-            )
+            raise ValueError(_too_few(n, self.level))
         self.lowest_ = min(0.0, float(outcome.min()))
         self.coverage_before_ = float(((low <= outcome) & (outcome <= high)).mean())
         scores = self._scores(low, high, outcome)
@@ -121,6 +181,18 @@ class ConformalIntervals:
         below = np.where(self._bounded(low), -np.inf, low - outcome)
         score = np.maximum(below, -above) / _unit(low, high)
         return np.where(self._bounded(low) & (outcome <= np.maximum(low, 0)), -1.0, score)  # -1: moved to a point
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is a share between 0 and 1, got {level}")
+
+
+def _too_few(n: int, level: float) -> str:
+    least = math.ceil(level / (1 - level) - 1e-9)
+    return (
+        f"{n} customers are too few for a level of {level:g}: at least {least} are needed; take an origin with more"
+    )
 
 
 def _unit(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -49,6 +49,16 @@ class PredictiveIntervals:
     def __getitem__(self, name: str) -> pd.Series:
         return self.customers[name]
 
+    @property
+    def purchases_ends(self) -> tuple[pd.Series, pd.Series]:
+        """Lower and upper end of each customer's purchases, whatever their columns are called at this level."""
+        return tuple(self.customers[name] for name in quantile_names("purchases", self.level))
+
+    @property
+    def amount_ends(self) -> tuple[pd.Series, pd.Series]:
+        """Lower and upper end of each customer's amount, in currency."""
+        return tuple(self.customers[name] for name in quantile_names("amount", self.level))
+
 
 def predictive_intervals(
     summary: pd.DataFrame,
@@ -141,6 +151,27 @@ def discounted_intervals(
     for rows, _, amounts in simulation:
         low[rows], high[rows] = _ends(amounts, level)
     return low, high
+
+
+def outcome_depths(
+    summary: pd.DataFrame,
+    outcome: np.ndarray,
+    *,
+    purchases: PurchaseModel,
+    spend: GammaGammaModel,
+    horizon_days: float,
+    n_draws: int,
+    random_state: int | np.random.Generator,
+) -> np.ndarray:
+    """How deep in its predictive distribution does each outcome lie? min(P(S <= y), P(S >= y)), shape (n,)."""
+    simulation, _ = _simulation(
+        summary, purchases, spend, horizon_days, 0.0, n_draws, random_state, True, None, None
+    )
+    depth = np.empty(len(outcome))
+    for rows, _, amounts in simulation:
+        at_most, at_least = (amounts <= outcome[rows]).mean(axis=0), (amounts >= outcome[rows]).mean(axis=0)
+        depth[rows] = np.minimum(at_most, at_least)
+    return depth
 
 
 def _simulation(

@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clvlib.datasets import load
+from clvlib.metrics.value import interval_coverage
+from clvlib.rfm import rfm_summary
+from clvlib.value import BetaGeoModel, GammaGammaModel, NBDModel, conformal_level, predictive_intervals
 from clvlib.value.conformal import ConformalIntervals
 
 
@@ -138,3 +142,60 @@ def test_a_missing_column_is_named():
         ConformalIntervals().fit(table([1.0], 0.0, 1.0).drop(columns="holdout_amount"))
     with pytest.raises(ValueError, match="no rows"):
         ConformalIntervals().fit(table([], [], []))
+
+
+# --- the level that covers what is wanted, of a model's own predictive distribution
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    return load("cdnow").lines
+
+
+def fitted(lines, end, until):
+    summary = rfm_summary(lines, calibration_end=end, holdout_end=until)
+    models = {"purchases": BetaGeoModel().fit(summary), "spend": GammaGammaModel(nonpositive="leave_out").fit(summary)}
+    return summary, models
+
+
+@pytest.mark.parametrize("earlier", ["1997-05-15", "1997-06-30"])
+def test_level_found_before_the_cut_covers_90_percent_of_cdnows_39_weeks(cdnow, earlier):
+    summary, models = fitted(cdnow, earlier, "1997-09-30")
+    found = conformal_level(summary, **models, level=0.9, random_state=0)
+    assert found.nominal < 0.9 < found.coverage_before  # intervals that begin at 0 cover more than they say
+    now, models = fitted(cdnow, "1997-09-30", "1998-06-30")
+    intervals = predictive_intervals(now, **models, horizon_days=273, level=found.nominal, random_state=1)
+    measured = interval_coverage(now["holdout_amount"], *intervals.amount_ends)
+    assert measured.low < 0.9 < measured.high
+    assert 0.88 < measured.coverage < 0.92
+
+
+def test_level_makes_up_for_a_model_that_is_wrong():
+    rng = np.random.default_rng(0)
+    n = 4000
+    summary = pd.DataFrame({"frequency": np.zeros(n), "recency": 0.0, "T": 10.0, "monetary_value": 0.0})
+    summary = summary.assign(time_unit_days=7.0, holdout_days=70.0)
+    purchases, spend = NBDModel(), GammaGammaModel()
+    purchases.params_, spend.params_ = {"r": 50.0, "alpha": 5.0}, {"p": 8.0, "q": 20.0, "gamma": 40.0}
+    modest = predictive_intervals(summary, purchases=purchases, spend=spend, horizon_days=70, random_state=0)
+    expected = modest["expected_amount"].to_numpy()
+    summary["holdout_amount"] = expected * rng.lognormal(-0.5, 1.0, n)  # far wider than the model believes
+    found = conformal_level(summary, purchases=purchases, spend=spend, level=0.6, n_draws=2000, random_state=1)
+    assert found.coverage_before < 0.5
+    assert found.nominal > 0.7
+    again = expected * rng.lognormal(-0.5, 1.0, n)
+    wide = predictive_intervals(
+        summary, purchases=purchases, spend=spend, horizon_days=70, level=found.nominal, n_draws=2000, random_state=2
+    )
+    low, high = wide.amount_ends
+    assert low.le(again).to_numpy().mean() + high.ge(again).to_numpy().mean() - 1 == pytest.approx(0.6, abs=0.03)
+
+
+def test_a_level_needs_an_outcome_and_enough_customers(cdnow):
+    summary, models = fitted(cdnow, "1997-06-30", "1997-09-30")
+    with pytest.raises(ValueError, match="holdout_amount"):
+        conformal_level(summary.drop(columns="holdout_amount"), **models, random_state=0)
+    with pytest.raises(ValueError, match=r"5 customers are too few for a level of 0\.9: at least 9"):
+        conformal_level(summary.head(5), **models, random_state=0)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        conformal_level(summary, **models, level=0.0, random_state=0)
