@@ -15,7 +15,7 @@ import pandas as pd
 from clvlib.metrics._value_kernel import Forecast
 from clvlib.metrics.value import interval_coverage
 
-__all__ = ["MEASURES", "Comparison", "coverage_table"]
+__all__ = ["MEASURES", "Comparison", "coverage_table", "totals_table"]
 
 #: Measures that can be compared, and whether more of it is better (1) or less (-1). ``absolute_bias`` is the total
 #: bias of an origin without its sign, as a share of the money; the others are those of :mod:`clvlib.metrics.value`.
@@ -114,18 +114,22 @@ class Comparison:
         names = ["value", "difference", "low", "high", "origins_better", "verdict"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("model")
 
-    def verdicts(self, questions: Mapping[str, str], *, simple: Iterable[str]) -> pd.DataFrame:
+    def verdicts(
+        self, questions: Mapping[str, str], *, simple: Iterable[str], resample_origins: bool | None = None
+    ) -> pd.DataFrame:
         """For each question, does choosing a model by this race beat choosing the best of the ``simple`` rules?
 
         questions: a measure by the question it answers. Of two choices made on the same race the winner is flattered;
         so at each origin both are chosen by the *other* origins, and judged on this one (with a single origin they
-        are chosen and judged on it). The choice is made anew in every resample.
+        are chosen and judged on it). The choice is made anew in every resample. resample_origins: False asks of these
+        seasons only; None is the constructor's.
 
         One row a question: ``measure``; ``best_model`` and ``model_value``, ``best_simple`` and ``simple_value``, the
         best over all origins; ``gain``, what the choice of a model wins over the choice of a simple rule where it was
         not chosen, positive is better whichever way the measure runs, with ``low`` and ``high``; ``believe``: the model
         if its gain leaves out 0, else the simple rule.
         """
+        weights = self._origin_weights(resample_origins)
         simple = [self._index(name) for name in simple]
         others = [i for i in range(len(self.models)) if i not in simple]
         if not simple or not others:
@@ -136,7 +140,7 @@ class Comparison:
             best, rule = (max(group, key=lambda i: sign * values[i].mean()) for group in (others, simple))
             gain = _held_out_gain(sign * values[None], others, simple)[0].mean()
             draws = _held_out_gain(sign * self._draws(measure), others, simple)
-            low, high = self._ends((draws * self._origin_weights()).sum(axis=1))
+            low, high = self._ends((draws * weights).sum(axis=1))
             rows[question] = {
                 "measure": measure,
                 "best_model": self.models[best],
@@ -204,10 +208,10 @@ class Comparison:
             drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
             yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
 
-    def _origin_weights(self) -> np.ndarray:
+    def _origin_weights(self, resample: bool | None = None) -> np.ndarray:
         """Share of each origin in each resample's mean: shape (resamples, origins)."""
         n = len(self._origins)
-        if not self.resample_origins or n == 1:
+        if not (self.resample_origins if resample is None else resample) or n == 1:
             return np.full((self.n_resamples, n), 1 / n)
         return np.random.default_rng([self.random_state, 1]).multinomial(n, [1 / n] * n, size=self.n_resamples) / n
 
@@ -235,6 +239,33 @@ def coverage_table(predictions: pd.DataFrame, *, confidence: float = 0.95) -> pd
     if not rows:
         return pd.DataFrame()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["model", "origin"])
+
+
+def totals_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """How far off is the sum over all customers, in money and, where a model has them, in purchases?
+
+    Indexed by ``model``, ``origin``: ``amount`` realised and ``amount_bias`` (predicted less realised, as a share of
+    it); ``purchases`` (days with a purchase, needs ``holdout_frequency``) and ``purchases_bias``, NaN for a model
+    without ``expected_purchases``.
+
+    >>> table = pd.DataFrame({"origin": "o", "model": "m", "expected_amount": [5.0, 1.0], "holdout_amount": [4.0, 0.0],
+    ...     "expected_purchases": [0.3, 0.3], "holdout_frequency": [1.0, 0.0]})
+    >>> totals_table(table)[["amount_bias", "purchases_bias"]]
+                  amount_bias  purchases_bias
+    model origin
+    m     o               0.5            -0.4
+    """
+    names = ["expected_amount", "holdout_amount", "expected_purchases", "holdout_frequency"]
+    groups = predictions.groupby(["model", "origin"], sort=False)[names]
+    sums = groups.sum().where(groups.count() > 0)
+    return pd.DataFrame(
+        {
+            "amount": sums["holdout_amount"],
+            "amount_bias": sums["expected_amount"] / sums["holdout_amount"] - 1,
+            "purchases": sums["holdout_frequency"],
+            "purchases_bias": sums["expected_purchases"] / sums["holdout_frequency"] - 1,
+        }
+    )
 
 
 def _measured(forecast: Forecast, measure: str, weights: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.metrics.race import MEASURES, Comparison, coverage_table
+from clvlib.metrics.race import MEASURES, Comparison, coverage_table, totals_table
 from clvlib.metrics.value import gini, revenue_captured, value_table
 
 
@@ -149,8 +149,8 @@ def test_the_best_of_many_useless_models_is_not_believed():
     for seed in range(10):
         copies = {f"copy {i}": (0.5, 1.0, 1.0) for i in range(20)}
         predictions = _race(n=150, n_origins=3, seed=seed, rule=(0.5, 1.0, 1.0), **copies)
-        comparison = Comparison(predictions, n_resamples=100, resample_origins=False)
-        table = comparison.verdicts({"whom": "gini"}, simple=["rule"])
+        comparison = Comparison(predictions, n_resamples=100)
+        table = comparison.verdicts({"whom": "gini"}, simple=["rule"], resample_origins=False)
         believed += table.loc["whom", "believe"] != "rule"
     assert believed <= 2
 
@@ -167,6 +167,23 @@ def test_bias_by_origin_keeps_its_sign():
     assert (table.loc["high"] > 0).all()
     assert (table.loc["low"] < 0).all()
     assert table.shape == (2, 3)
+
+
+def test_totals_by_hand():
+    predictions = pd.DataFrame(
+        {
+            "origin": ["o", "o", "p", "p"],
+            "model": "m",
+            "expected_amount": [3.0, 3.0, 1.0, 1.0],
+            "holdout_amount": [4.0, 4.0, 1.0, 0.0],
+            "expected_purchases": np.nan,
+            "holdout_frequency": [1.0, 2.0, 1.0, 0.0],
+        }
+    )
+    table = totals_table(predictions)
+    assert table["amount_bias"].tolist() == [-0.25, 1.0]
+    assert table["purchases"].tolist() == [3.0, 1.0]
+    assert table["purchases_bias"].isna().all()
 
 
 def test_coverage_by_model_and_origin():
