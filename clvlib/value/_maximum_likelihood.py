@@ -79,7 +79,7 @@ class Maximum(NamedTuple):
     n_evaluations: int
 
 
-def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 200) -> Maximum:
+def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 100) -> Maximum:
     """Climb from ``start`` (natural scale, shape (k,)) until the gradient per customer is zero to rounding.
 
     Where the surface is not concave, eigenvalues are turned round and steps are shortened, so that every step climbs.

@@ -42,9 +42,9 @@ def beta_nodes(a: float, b: np.ndarray, *, steepness: float = 1.0) -> tuple[np.n
     weight = np.exp(weight - weight.max(axis=1, keepdims=True))
     p = np.exp(log_p)
     # below the first point weights fall as exp(a y) and p as exp(y); above the last as exp(-b y), with p as 1
-    below = weight[:, :1] / np.expm1(a * step)
-    centre = p[0] * np.expm1(a * step) / np.expm1((a + 1) * step)
-    above = weight[:, -1:] / np.expm1(np.minimum(b * step, 700.0))[:, None]
+    below = weight[:, :1] / _growth(a * step)
+    centre = p[0] * (_growth(a * step) / _growth((a + 1) * step))
+    above = weight[:, -1:] / _growth(b * step)[:, None]
     p, weight = np.concatenate(([centre], p, [1.0])), np.concatenate((below, weight, above), axis=1)
     return p, weight / weight.sum(axis=1, keepdims=True)
 
@@ -71,8 +71,8 @@ def gamma_nodes(r: float, *, steepness: float = 1.0) -> tuple[np.ndarray, np.nda
     weight = log_weight(v)
     weight = np.exp(weight - weight.max())
     g = np.exp(v)
-    below = weight[0] / np.expm1(r * step)
-    centre = g[0] * np.expm1(r * step) / np.expm1((r + 1) * step)
+    below = weight[0] / _growth(r * step)
+    centre = g[0] * (_growth(r * step) / _growth((r + 1) * step))
     g, weight = np.concatenate(([centre], g)), np.concatenate(([below], weight))
     return g, weight / weight.sum()
 
@@ -100,6 +100,11 @@ def chebyshev(values: np.ndarray, *, tolerance: float = 1e-14) -> tuple[np.ndarr
     exact = hit.any(axis=1)
     quotient[exact] = hit[exact]
     return np.exp(low + half * (1 + nodes)), quotient / quotient.sum(axis=1, keepdims=True)
+
+
+def _growth(exponent: float | np.ndarray) -> float | np.ndarray:
+    """exp(exponent) - 1, or as much of it as there is room for."""
+    return np.expm1(np.minimum(exponent, 700.0))
 
 
 def _fall(log_weight, mode: float, width: float, far: float) -> float:
