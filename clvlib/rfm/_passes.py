@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from clvlib.rfm._door import Lines
+from clvlib.rfm._scan import read_only
 
 __all__ = ["Periods", "Rows", "compiled_pass", "matrix_pass", "one_pass"]
 
-# Loading numba and its kernels takes half a second, which the matrix takes for some millions of lines.
+# A process's first call of the kernels loads numba, half a second once: no more than reading a log this long took.
 COMPILED_FROM = 1_000_000
 # A kernel's day is 16 bits, from 1 on.
 _MOST_DAYS = 65_534
@@ -49,21 +50,27 @@ def matrix_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
     """Customers by days: turning coordinates into rows is a counting sort, and days that repeat are added up."""
     from scipy.sparse import coo_array
 
-    code, day, amount = lines.customers.codes - lines.customers.low, lines.days() - periods.first, lines.amount
+    code = (lines.customers.codes - lines.customers.low).astype(np.int32)
+    day, amount = (lines.days() - periods.first).astype(np.int32), lines.amount
     cut, end = periods.cut - periods.first, periods.end - periods.first
     if lines.last_day >= periods.end:
         code, day, amount = _where(day < end, code, day, amount)
-    bought, returns = amount >= 0, None
-    if not bought.all():
-        returns = _where(~bought, code, day, amount)
-        code, day, amount = _where(bought, code, day, amount)
+    returns = None
+    if amount.min(initial=0.0) < 0:
+        returns = _where(amount < 0, code, day, amount)
+        code, day, amount = _where(amount >= 0, code, day, amount)
     table = coo_array((amount, (code, day)), shape=(lines.customers.n, end)).tocsr()
-    code = np.flatnonzero(np.diff(table.indptr))
-    starts, day, money = table.indptr[code], table.indices, table.data
-    first, in_holdout = day[starts], day >= cut
-    days, held_days = _sums((~in_holdout).astype(np.int64), starts), _sums(in_holdout.astype(np.int64), starts)
-    held = _sums(np.where(in_holdout, money, 0.0), starts)
-    money[in_holdout] = 0.0
+    day, money = table.indices, table.data
+    days = np.diff(table.indptr)
+    code = np.flatnonzero(days)
+    starts, days = table.indptr[code], days[code]
+    first = day[starts]
+    held_days, held = np.zeros(len(code)), np.zeros(len(code))
+    if end > cut:
+        in_holdout = day >= cut
+        held_days, held = _sums(in_holdout.astype(np.float64), starts), _sums(money * in_holdout, starts)
+        days = days - held_days.astype(np.int64)
+        money[in_holdout] = 0.0
     money[starts] = 0.0  # the first purchase day is no repeat
     net = _sums(money, starts)
     if returns is not None:
@@ -76,16 +83,15 @@ def matrix_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
         repeat = ~late & (when > first[who])
         net += np.bincount(who[repeat], back[repeat], minlength=len(code))
     came = first < cut
-    code, days, first, net = _where(came, code, days, first, net)
-    last = day[starts[came] + days - 1]
+    code, days, first, net, starts = _where(came, code, days, first, net, starts)
     frequency = days - 1.0
     return Rows(
         code=code,
         frequency=frequency,
-        recency=(last - first) / unit,
+        recency=(day[starts + days - 1] - first) / unit,
         T=(cut - 1 - first) / unit,
         monetary_value=np.where(days > 1, net, 0.0) / np.maximum(frequency, 1.0),
-        holdout_frequency=held_days[came].astype(np.float64) if end > cut else None,
+        holdout_frequency=held_days[came] if end > cut else None,
         holdout_amount=held[came] if end > cut else None,
     )
 
@@ -98,8 +104,8 @@ def compiled_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
     per_day, midnight = lines.per_day, periods.first * lines.per_day
     log = (lines.customers.codes, lines.ticks, lines.amount)
     if not lines.ordered:
-        log = _kernels.by_day(*map(_read_only, log), midnight, per_day, lines.last_day - periods.first + 1)
-    codes, ticks, amount = map(_read_only, log)
+        log = _kernels.by_day(*map(read_only, log), midnight, per_day, lines.last_day - periods.first + 1)
+    codes, ticks, amount = map(read_only, log)
     cut, end = (int(np.searchsorted(ticks, day * per_day)) for day in (periods.cut, periods.end))
     seen, held = np.zeros(n, _kernels.SEEN), np.zeros(n if periods.end > periods.cut else 0, _kernels.HELD)
     n_customers = _kernels.calibrate(codes, low, ticks, amount, cut, midnight, per_day, seen)
@@ -109,13 +115,6 @@ def compiled_pass(lines: Lines, periods: Periods, unit: float) -> Rows:
     # calibration's last day, where the log's first one is 1
     _kernels.write_columns(seen, held, periods.cut - periods.first, unit, code, columns)
     return Rows(code, *columns, *([None] * (6 - len(columns))))
-
-
-def _read_only(column: np.ndarray) -> np.ndarray:
-    """So that a kernel is compiled once, not again for arrays that may be written."""
-    column = column.view()
-    column.flags.writeable = False
-    return column
 
 
 def _where(rows: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:

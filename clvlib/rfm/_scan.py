@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["pieces", "span"]
+__all__ = ["pieces", "read_only", "span"]
 
 _PIECE = 1 << 16
 
@@ -27,3 +27,10 @@ def span(column: np.ndarray) -> tuple[int, int]:
     """
     edges = [(piece.min(), piece.max()) for piece in pieces(column)]
     return int(min(low for low, _ in edges)), int(max(high for _, high in edges))
+
+
+def read_only(column: np.ndarray) -> np.ndarray:
+    """The same column as a kernel takes it, which is compiled again for an array that may be written."""
+    column = column.view()
+    column.flags.writeable = False
+    return column

@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from clvlib.rfm._scan import read_only
+
 __all__ = ["short_texts"]
 
 _SAMPLE = 1000
+# Less is done before a second thread has begun.
 THREADED_FROM = 3_000_000
 
 
@@ -25,12 +28,12 @@ def short_texts(ids: pa.LargeStringArray) -> tuple[np.ndarray, int, Callable[[np
     """
     from clvlib.rfm import _text_kernels as kernels
 
-    offsets = np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1]
-    data = np.frombuffer(ids.buffers()[2], np.uint8)[: offsets[-1]]
+    offsets = read_only(np.frombuffer(ids.buffers()[1], np.int64)[ids.offset : ids.offset + len(ids) + 1])
+    data = read_only(np.frombuffer(ids.buffers()[2], np.uint8)[: offsets[-1]])
     if len(data) < 8:
         return None
-    words = np.ndarray(len(data) - 7, "<u8", data, 0, (1,))
-    head = _common_head(ids)
+    words = read_only(np.ndarray(len(data) - 7, "<u8", data, 0, (1,)))
+    head = read_only(_common_head(ids))
     keys = np.empty(len(ids), np.uint64)
     edges = np.linspace(0, len(ids), (2 if len(ids) >= THREADED_FROM else 1) + 1).astype(np.int64).tolist()
     parts = list(pairwise(edges))
