@@ -27,7 +27,7 @@ def high_value_threshold(snapshots: pd.DataFrame, *, share: float = 0.1) -> floa
 
     The amount is the smallest that at most ``share`` of the rows of
     :func:`~clvlib.value.snapshots.training_snapshots` reach, so that the threshold is of the past and not of the
-    holdout. ValueError: a share outside (0, 1), or nobody above 0 there.
+    holdout; never 0, and never more than anybody reached. ValueError: a share outside (0, 1), or nobody above 0.
 
     >>> high_value_threshold(pd.DataFrame({"holdout_amount": [0.0, 0.0, 5.0, 9.0]}), share=0.25)
     9.0
@@ -35,13 +35,12 @@ def high_value_threshold(snapshots: pd.DataFrame, *, share: float = 0.1) -> floa
     if not 0 < share < 1:
         raise ValueError(f"share is a part of the customers in (0, 1), got {share}")
     amount = np.sort(snapshots["holdout_amount"].to_numpy(dtype=float))
-    reached = np.unique(amount)
-    least = reached[1 - np.searchsorted(amount, reached) / len(amount) <= share]
-    if not len(least) or least[0] <= 0:
-        least = reached[reached > 0]
-    if not len(least):
+    reached = np.unique(amount[amount > 0])
+    if not len(reached):
         raise ValueError(f"none of {len(amount)} rows spent anything: use a longer horizon")
-    return float(least[0])
+    at_or_above = len(amount) - np.searchsorted(amount, reached)
+    few = reached[at_or_above <= share * len(amount) + 1e-9]
+    return float(few[0] if len(few) else reached[-1])
 
 
 class HighValueModel:
