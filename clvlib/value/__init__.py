@@ -25,6 +25,7 @@ from clvlib.value.discounting import (
 from clvlib.value.features import FEATURES, customer_features
 from clvlib.value.gamma_gamma import GammaGammaModel
 from clvlib.value.high_value import HighValueModel, high_value_threshold, targeting_table
+from clvlib.value.histories import history_cells, history_grid
 from clvlib.value.leak import leak_meter
 from clvlib.value.lifetime_value import (
     NewCustomerValue,
@@ -89,6 +90,8 @@ __all__ = [
     "expected_lifetime_value_new_customer",
     "forecast_table",
     "high_value_threshold",
+    "history_cells",
+    "history_grid",
     "implied_rate",
     "leak_meter",
     "load_model",
