@@ -6,6 +6,7 @@ class is looked up in a fixed list, and everything else is checked before a mode
 
 from __future__ import annotations
 
+import copy
 import datetime
 import importlib
 import json
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelFileError", "ValueModel", "load_model", "save_model"]
 
 _FORMAT = 1
+#: Of fewer customers than this nothing is said of their population.
+_FEW = 30
 #: A model is a few numbers; what is larger is something else.
 _MOST_BYTES = 1_000_000
 #: Where the class of a saved model is found; no other is loaded.
@@ -110,15 +113,18 @@ class ValueModel:
 
         ``customer_id, probability_alive, expected_purchases, expected_spend, clv, clv_p05, clv_p95, currency,
         horizon_days``; money in :attr:`currency`, the interval equal-tailed 90 % and predictive
-        (:func:`clvlib.value.predictive_intervals`), left out with ``n_draws=0``.
+        (:func:`clvlib.value.predictive_intervals`), left out with ``n_draws=0``. A customer whose repeat purchases net
+        to nothing or less, which the spend model has no place for, is expected to spend as a new one.
         """
         from clvlib.value.lifetime_value import customer_lifetime_value
 
+        spend = copy.copy(self.spend)
+        spend.nonpositive = "leave_out"  # the fit refused them, or did not; a new month may have some all the same
         horizon = self.horizon_days if horizon_days is None else _number(horizon_days, "horizon_days")
         table = customer_lifetime_value(
             summary,
             purchases=self.purchases,
-            spend=self.spend,
+            spend=spend,
             horizon_days=horizon,
             annual_discount_rate=self.annual_discount_rate,
             margin_rate=self.margin_rate,
@@ -134,27 +140,27 @@ class ValueModel:
 
         Had the customers been drawn from the fitted population, they would by their age ``T`` have made so many repeat
         purchases (``expected_purchases_new_customer``), and spent so much on each. More than a quarter above or below,
-        by more than three standard errors, is told.
+        by more than three standard errors, is told; nothing of fewer than 30 customers.
         """
+        if len(summary) < _FEW:
+            return []
         told = []
         x, T = (summary[name].to_numpy(dtype=float) for name in ("frequency", "T"))
         ages, place, count = np.unique(T, return_inverse=True, return_counts=True)
         expected = np.asarray(self.purchases.expected_purchases_new_customer(ages * self.time_unit_days), dtype=float)
         told += _unlike(x.sum(), expected @ count, np.std(x - expected[place]) * math.sqrt(len(x)), "repeat purchases")
-        spent = summary["monetary_value"].to_numpy(dtype=float)[x > 0]
+        spent = summary["monetary_value"].to_numpy(dtype=float)
+        spent = spent[(x > 0) & (spent > 0)]
         mean = float(self.spend.expected_spend_new_customer())
-        if len(spent) > 1 and math.isfinite(mean):
+        if len(spent) >= _FEW and math.isfinite(mean):
             told += _unlike(spent.mean(), mean, spent.std() / math.sqrt(len(spent)), f"{self.currency} a purchase")
         return told
 
     def to_dict(self) -> dict[str, Any]:
         """The value model in JSON's types."""
-        from clvlib import __name__ as package
-
         return {
             "class": type(self).__name__,
             "format": _FORMAT,
-            "written_by": package,
             **{name: getattr(self, name) for name in (*_NUMBERS, *_TEXTS)},
             "time_unit_days": self.time_unit_days,
             "purchases": self.purchases.to_dict(),
