@@ -92,6 +92,9 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 100)
     for _ in range(max_steps):
         free = (np.abs(theta - origin) < LIMIT) | (gradient * (theta - origin) < 0)
         norm = np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight
+        if not free.any():
+            converged = True
+            break
         step = np.zeros_like(theta)
         step[free], concave = _uphill(gradient[free], information[np.ix_(free, free)])
         largest = float(np.abs(step).max())
