@@ -1,6 +1,7 @@
 """What customers are worth: discounting, and what acquisition cohorts really brought."""
 
 from clvlib.value.beta_geo import BetaGeoModel
+from clvlib.value.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from clvlib.value.cohorts import (
     CohortCurve,
     CohortValues,
@@ -43,6 +44,7 @@ from clvlib.value.predictive import PredictiveIntervals, predictive_intervals
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
 from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
+from clvlib.value.shifted_beta_geo import ShiftedBetaGeoModel
 from clvlib.value.snapshots import training_origins, training_snapshots
 from clvlib.value.supervised import HurdleModel, SupervisedModel, supervised_contenders
 from clvlib.value.tracking import tracking_table
@@ -51,6 +53,7 @@ from clvlib.value.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_
 __all__ = [
     "DAYS_PER_YEAR",
     "FEATURES",
+    "BetaGeoBetaBinomModel",
     "BetaGeoModel",
     "BuyTillYouDie",
     "CohortCurve",
@@ -77,6 +80,7 @@ __all__ = [
     "PredictiveIntervals",
     "PurchaseModel",
     "RecencyFrequencyCells",
+    "ShiftedBetaGeoModel",
     "SupervisedModel",
     "ValueModel",
     "ZILNRegressor",

@@ -16,7 +16,7 @@ about 50 nodes; and ln M is so smooth in ln(c + t) that 15 to 40 Chebyshev point
 
 import numpy as np
 
-__all__ = ["Ages", "leaving_first", "product"]
+__all__ = ["Ages", "leaving_first", "power_integral", "product"]
 
 #: Multiplications in one matrix product up to which OpenBLAS stays on the thread that asks.
 _ALONE = 1 << 18
@@ -90,6 +90,15 @@ def _logarithms(y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     log_u[:, ~near] = np.log(np.exp(-y[~near]) + np.multiply.outer(g, -np.expm1(-y[~near])))
     rise[:, ~near] = log_u[:, ~near] + y[~near]
     return log_u, rise
+
+
+def power_integral(a: float, b: np.ndarray, g: float) -> np.ndarray:
+    """J of the above for k = a + b - 1 and the power b, some b >= 1: (a + b - 1) J = 2F1(1, b; a + b; 1 - g); (n_b,)."""
+    y, weight = _rule(a + b.min() - b.max(), b.max() - 1, np.ptp(b), np.array([g]))
+    log_u, rise = _logarithms(y, np.array([g]))
+    slow, fast = np.where(y < _NEAR, (a - 1) * y, (a + b.min() - 1) * y), np.where(y < _NEAR, rise, log_u)[0]
+    more = np.where(y < _NEAR, 0.0, np.multiply.outer(b - b.min(), y))
+    return np.exp(-slow - more - np.multiply.outer(b, fast)) @ weight
 
 
 class Ages:

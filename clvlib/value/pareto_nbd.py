@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from clvlib.value._maximum_likelihood import maximise
+from clvlib.value._maximum_likelihood import Maximum, maximise
 from clvlib.value._pareto_future import count_probabilities, departure_ages, discounted_time, expected_time
 from clvlib.value._pareto_likelihood import ParetoLikelihood
+from clvlib.value._ridge import direction
 from clvlib.value._summary import Triples, distinct
 from clvlib.value.purchase_model import PurchaseModel
 
@@ -50,6 +51,12 @@ class ParetoNBDModel(PurchaseModel):
 
     def _compiled(self, triples: Triples) -> ParetoLikelihood:
         return ParetoLikelihood(triples)
+
+    def _direction(self, found: Maximum) -> str:
+        # a large beta that may as well be a little smaller does not mean that anybody leaves at once
+        at_once = found.params[3] < min(found.params[1], 1e4)
+        meaning = {key: text for key, text in self._meaning.items() if at_once or "beta down" not in key}
+        return direction(found, self._symbols, meaning)
 
     def _guesses(self, triples: Triples) -> list[np.ndarray]:
         customers, lived = triples.weight.sum(), max((triples.weight * triples.T).sum(), 1e-9)
