@@ -45,8 +45,7 @@ class Triples(NamedTuple):
 
 def column(table: Any, name: str) -> np.ndarray:
     """A column as float64, without NaN. ValueError: no such column, text, NaN or infinite values."""
-    names = list(getattr(table, "columns", table))
-    if name not in names:
+    if name not in (names := _names(table)):
         raise ValueError(f"the table has no column {name!r}; it has {', '.join(map(str, names)) or 'none'}")
     try:
         values = np.asarray(table[name], dtype=float)
@@ -58,6 +57,11 @@ def column(table: Any, name: str) -> np.ndarray:
     if not np.isfinite(values.sum()):
         refuse(name, values, ~np.isfinite(values), "missing or infinite", "drop the rows, or mend what computed them")
     return values
+
+
+def _names(table: Any) -> list:
+    """Column names of a pandas, Polars or Arrow table, or of a mapping."""
+    return list(getattr(table, "column_names", getattr(table, "columns", table)))
 
 
 def refuse(name: str, values: np.ndarray, wrong: np.ndarray, what: str, remedy: str) -> None:
@@ -106,7 +110,7 @@ def read_weights(weights: ArrayLike | None, n: int) -> np.ndarray | None:
 
 def time_unit_of(table: Any) -> float | None:
     """The constant of the column ``time_unit_days``, None without it. ValueError: not one positive number."""
-    if "time_unit_days" not in list(getattr(table, "columns", table)):
+    if "time_unit_days" not in _names(table):
         return None
     values = column(table, "time_unit_days")
     if not len(values):
