@@ -127,6 +127,42 @@ def report(
     sys.exit({"ok": 0, "failed": 1, "interrupted": 130}[run["status"]])
 
 
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--scenario", type=click.Path(path_type=Path), help="Its section data says how LOG is to be read.")
+@click.option("--as-of", metavar="DATE", help="The last day to look at [default: the day of the log's last line].")
+@click.option("--horizon-days", type=float, help="How far to look ahead [default: as the model].")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("customers.csv"),
+    show_default=True,
+    help="Where to: .csv or .parquet.",
+)
+def score(
+    model: Path, log: Path, scenario: Path | None, as_of: str | None, horizon_days: float | None, out: Path
+) -> None:
+    """Value the customers of LOG with MODEL (models/<dataset>.json of a report), without refitting."""
+    from clvlib.reporting.scenario import ScenarioError
+    from clvlib.reporting.score import ScoreError, check_target, write_scored
+    from clvlib.reporting.score import score as value
+
+    try:
+        check_target(out, model, log)
+        scored = value(model, log, scenario=scenario, as_of=as_of, horizon_days=horizon_days)
+    except (ScenarioError, ScoreError) as error:
+        raise _Refused(str(error)) from None
+    click.echo(f"{log}\n{scored.ledger.report()}", err=True)
+    for note in scored.notes:
+        click.echo(note, err=True)
+    try:
+        write_scored(scored.table, out)
+    except OSError as error:
+        raise _Failed(f"{out} cannot be written: {error.strerror or error}") from None
+    click.echo(f"{len(scored.table):,} customers, {out.resolve()}")
+
+
 @main.group()
 def data() -> None:
     """The data sets chapters can run on."""

@@ -1,4 +1,4 @@
-"""How a chapter passes on its headline figures and its per-customer columns."""
+"""How a chapter passes on its headline figures, its per-customer columns and what it has fitted."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def hand_over(
     customers: pd.DataFrame | None = None,
     as_of: Any = None,
     horizon_days: float | None = None,
+    model: Mapping[str, Any] | None = None,
 ) -> None:
     """Pass a chapter's results on to the run that executes it; do nothing where no run does.
 
@@ -53,14 +54,18 @@ def hand_over(
         The date the customer columns hold for; the last line of the log where it is not given.
     horizon_days
         How far the customer columns look ahead, in days; None where they do not.
+    model
+        A fitted value model, as :meth:`clvlib.value.ValueModel.to_dict` gives it, in the data's currency: the run
+        keeps it as ``models/<dataset>.json``, with which ``clv score`` values the customers of a later log.
 
     Raises
     ------
     ValueError
         For a figure without name, value or unit, with two of one name, or with an interval upside down; for a customer
         table without ``customer_id``, with a customer twice or with none, or with a column that the run adds; for an
-        ``as_of`` that is no date. Checked with or without a run, so that a chapter that works in JupyterLab works in
-        a report. Within a run also for a second call, which would replace what the first one passed on.
+        ``as_of`` that is no date; for a model that could not be loaded again, or is of another currency. Checked with
+        or without a run, so that a chapter that works in JupyterLab works in a report. Within a run also for a second
+        call, which would replace what the first one passed on.
 
     Examples
     --------
@@ -74,6 +79,8 @@ def hand_over(
         if data is None:
             raise ValueError("a customer table needs the data its customers are from; give data too")
         customers = _checked_customers(customers)
+    if model is not None:
+        model = _checked_model(model, data)
     if as_of is None and data is not None:
         as_of = data.ledger.lines["timestamp"].max()
     as_of, horizon_days = _day(as_of), _finite(horizon_days)
@@ -90,16 +97,24 @@ def hand_over(
         "as_of": as_of,
         "horizon_days": horizon_days,
         "customers": None,
+        "model": None,
     }
     if customers is not None:
         part = folder / "customers.part.parquet"
         customers.to_parquet(part, index=False)
         os.replace(part, folder / "customers.parquet")
         document["customers"] = "customers.parquet"
-    part = folder / "handover.part.json"
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, folder / "handover.json")
+    if model is not None:
+        _write_json(model, folder / "model.json")
+        document["model"] = "model.json"
+    _write_json(document, folder / "handover.json")
+
+
+def _write_json(document: Mapping[str, Any], path: Path) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part.json")
+    part.write_text(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
 
 
 def _checked_figures(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -150,6 +165,23 @@ def _checked_customers(customers: pd.DataFrame) -> pd.DataFrame:
             f"{twice!r} among them; group by customer_id first"
         )
     return customers.assign(customer_id=ids)
+
+
+def _checked_model(model: Mapping[str, Any], data: Dataset | None) -> dict[str, Any]:
+    """The model as it will be read again."""
+    from clvlib.value.saving import ValueModel
+
+    if data is None:
+        raise ValueError("a model needs the data it was fitted on; give data too")
+    if not isinstance(model, Mapping):
+        raise ValueError(f"model is a mapping, such as ValueModel(…).to_dict() gives, got {type(model).__name__}")
+    try:
+        read = ValueModel.from_dict(json.loads(json.dumps(dict(model), allow_nan=False)))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"the model could not be loaded again: {error}") from None
+    if read.currency != data.ledger.currency:
+        raise ValueError(f"the model is in {read.currency}, its data in {data.ledger.currency}")
+    return read.to_dict()
 
 
 def _described(data: Dataset) -> dict[str, Any]:

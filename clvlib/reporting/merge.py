@@ -1,10 +1,15 @@
-"""One table a data set of what the chapters know of each customer, ready for a CRM and safe in a spreadsheet."""
+"""One table a data set of what the chapters know of each customer, ready for a CRM and safe in a spreadsheet.
+
+And the models that say the same of the customers of a later log.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
+from collections.abc import Iterable
 from functools import reduce
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["inert", "merge_customers", "write_csv"]
+__all__ = ["inert", "merge_customers", "merge_models", "write_csv"]
 
 #: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
 _FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
@@ -31,17 +36,11 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
     """
     folder = out / "customers"
     written: list[Path] = []
-    stems: list[str] = []
-    for (dataset, *_), parts in _tables(out, run).items():
+    for stem, parts in _named(_tables(out, run)):
         table = _joined(parts)
         table["currency"] = parts[0]["currency"]
         table["run_id"] = run["run_id"]
         folder.mkdir(exist_ok=True)
-        stem = wanted = re.sub(r"[^\w.-]", "_", dataset) or "customers"
-        number = 2
-        while stem in stems:
-            stem, number = f"{wanted}-{number}", number + 1
-        stems.append(stem)
         for path in (folder / f"{stem}.parquet", folder / f"{stem}.csv"):
             part = path.with_suffix(f".part{path.suffix}")
             if path.suffix == ".csv":
@@ -50,8 +49,29 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
                 table.to_parquet(part, index=False)
             os.replace(part, path)
             written.append(path)
-    for stale in {folder / Path(name).name for name in run.get("customers", [])} - set(written):
-        stale.unlink(missing_ok=True)
+    _remove(folder, run.get("customers", []), written)
+    return written
+
+
+def merge_models(out: Path, run: dict[str, Any]) -> list[Path]:
+    """Copy the chapters' value models to ``models/<dataset>.json``; returns the paths.
+
+    Data sets are named as in :func:`merge_customers`. Where two chapters hand over a model of one data set, each has a
+    file: ``<dataset>_32.json`` and ``<dataset>_34.json``. What an earlier run left (``run["models"]``) and this one has
+    not is removed, and no other file.
+    """
+    folder = out / "models"
+    written: list[Path] = []
+    for stem, parts in _named(_handed(out, run, either=("customers", "model"))):
+        models = [(number, path.parent, document) for number, path, document in parts if document.get("model")]
+        for number, handed, document in models:
+            folder.mkdir(exist_ok=True)
+            target = folder / (f"{stem}.json" if len(models) == 1 else f"{stem}_{number}.json")
+            part = target.with_suffix(".part.json")
+            shutil.copyfile(handed / document["model"], part)
+            os.replace(part, target)
+            written.append(target)
+    _remove(folder, run.get("models", []), written)
     return written
 
 
@@ -76,30 +96,57 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", float_format="%.10g")
 
 
-def _tables(out: Path, run: dict[str, Any]) -> dict[tuple, list[dict[str, Any]]]:
-    """Each data set's tables with what holds for all their rows, in the order of the chapters.
+def _handed(out: Path, run: dict[str, Any], *, either: tuple[str, ...]) -> dict[tuple, list[tuple[str, Path, dict]]]:
+    """Each data set's hand-overs that have one of the files ``either``: chapter, path and content, in their order.
 
     A data set is its name, its file and its lines: customer 7 of one log is not customer 7 of its namesake.
     """
-    tables: dict[tuple, list[dict[str, Any]]] = {}
+    handed: dict[tuple, list[tuple[str, Path, dict]]] = {}
     for record in run["chapters"]:
         if record["status"] != "ok" or not record["handover"]:
             continue
         path = out / record["handover"]
         document = json.loads(path.read_text(encoding="utf-8"))
-        if not document["customers"]:
-            continue
-        data = document["data"]
-        tables.setdefault((data["name"], data.get("sha256"), data.get("lines")), []).append(
+        if any(document.get(name) for name in either):
+            data = document["data"]
+            key = data["name"], data.get("sha256"), data.get("lines")
+            handed.setdefault(key, []).append((record["number"].replace(".", ""), path, document))
+    return handed
+
+
+def _tables(out: Path, run: dict[str, Any]) -> dict[tuple, list[dict[str, Any]]]:
+    """Each data set's tables with what holds for all their rows, in the order of the chapters."""
+    tables: dict[tuple, list[dict[str, Any]]] = {}
+    for key, parts in _handed(out, run, either=("customers",)).items():
+        tables[key] = [
             {
-                "number": record["number"].replace(".", ""),
-                "currency": data["currency"],
+                "number": number,
+                "currency": document["data"]["currency"],
                 "as_of": document["as_of"],
                 "horizon_days": document["horizon_days"],
                 "table": pd.read_parquet(path.parent / document["customers"]).set_index("customer_id"),
             }
-        )
+            for number, path, document in parts
+        ]
     return tables
+
+
+def _named(datasets: dict[tuple, list]) -> Iterable[tuple[str, list]]:
+    """Each data set's parts behind the name of its files; of two data sets with one name, the second gets ``-2``."""
+    stems: list[str] = []
+    for (dataset, *_), parts in datasets.items():
+        stem = wanted = re.sub(r"[^\w.-]", "_", dataset) or "customers"
+        number = 2
+        while stem in stems:
+            stem, number = f"{wanted}-{number}", number + 1
+        stems.append(stem)
+        yield stem, parts
+
+
+def _remove(folder: Path, before: Iterable[str], written: list[Path]) -> None:
+    """What an earlier run wrote and this one has not."""
+    for stale in {folder / Path(name).name for name in before} - set(written):
+        stale.unlink(missing_ok=True)
 
 
 def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:

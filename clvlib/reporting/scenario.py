@@ -20,7 +20,7 @@ from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.yaml12 import Block, Scalar, YamlError, plain, read_yaml
 from clvlib.transactions import Ledger, LogError, read_transactions
 
-__all__ = ["Log", "Scenario", "ScenarioError", "chosen", "load_scenario"]
+__all__ = ["Log", "Scenario", "ScenarioError", "chosen", "in_yaml", "load_scenario", "log_section"]
 
 _LOGS = (".csv", ".txt", ".parquet", ".xlsx", ".xls")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,60}", re.ASCII)
@@ -158,6 +158,19 @@ def load_scenario(path: Path, chapters: list[Chapter], *, quick: bool = False) -
     )
 
 
+def log_section(path: Path) -> Log:
+    """How a scenario's section ``data`` says that a log is to be read; where its own log lies does not matter.
+
+    ScenarioError: no such file, a file that is no scenario, no section ``data``, or a wrong entry in it.
+    """
+    document, block, problems = _parsed(path)
+    if document.data is None and "data" not in block.entries:
+        problems = ["it has no section data, which says how a log is to be read"]
+    if document.data is None:
+        raise ScenarioError(path, problems)
+    return document.data
+
+
 def chosen(names: Iterable[str], chapters: list[Chapter]) -> tuple[list[Chapter], list[str]]:
     """The chapters called ``names`` (stem, number or part), in order, and what is wrong with the names."""
     names, known = list(names), sorted({name for chapter in chapters for name in chapter.names})
@@ -271,7 +284,7 @@ class _Check:
             return path, read_transactions(path, log.columns or None, **log.options())
         except LogError as error:
             self.refused = error
-            self.add(None, f"{error.source}: {error.problem}. Remedy, below data: {_in_yaml(error.remedy)}.")
+            self.add(None, f"{error.source}: {error.problem}. Remedy, below data: {in_yaml(error.remedy)}.")
         except OSError as error:
             self.add(lines["path"], f"path: {path} cannot be read: {error.strerror or error}")
         except (ValueError, LookupError) as error:  # of an option that only the reader knows to be wrong
@@ -318,10 +331,10 @@ class _Check:
             self.add(None, f"dataset: {name} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
-def _in_yaml(remedy: str) -> str:
+def in_yaml(remedy: str) -> str:
     """A remedy as a scenario says it, where it is given as an argument of ``read_transactions``.
 
-    >>> _in_yaml("say separator=';', or leave it out with columns={'Sum': None}")
+    >>> in_yaml("say separator=';', or leave it out with columns={'Sum': None}")
     "say separator: ';', or leave it out with columns: {'Sum': null}"
     """
     options = "|".join(Log.model_fields)

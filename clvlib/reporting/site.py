@@ -94,7 +94,13 @@ def build_site(out: Path) -> Path:
     write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"), tables=tables)
     write("run.html", "run", facts=_facts(run))
     customers = _files(out, "customers/*.csv") + _files(out, "customers/*.parquet")
-    write("index.html", "index", customers=customers, tables=tables, search_index=search_index(chapters))
+    models = [
+        file | {"command": f"clv score reports/{out.name}/models/{file['name']} my_log.csv"}
+        for file in _files(out, "models/*.json")
+    ]
+    write(
+        "index.html", "index", customers=customers, models=models, tables=tables, search_index=search_index(chapters)
+    )
     return out / "index.html"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from clvlib.datasets import load
 from clvlib.reporting import hand_over
+from clvlib.value import BetaGeoModel, GammaGammaModel, ValueModel
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,48 @@ def test_a_mistake_is_an_error_with_or_without_a_run(data, monkeypatch, wrong, m
     monkeypatch.delenv("CLV_HANDOVER", raising=False)
     with pytest.raises(ValueError, match=message):
         hand_over(data=data, **wrong)
+
+
+@pytest.fixture(scope="module")
+def model():
+    purchases, spend = BetaGeoModel(), GammaGammaModel()
+    purchases.params_, purchases.time_unit_days_ = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}, 7.0
+    spend.params_ = {"p": 6.25, "q": 3.74, "gamma": 15.44}
+    return ValueModel(
+        purchases=purchases,
+        spend=spend,
+        margin_rate=0.3,
+        annual_discount_rate=0.1,
+        horizon_days=365,
+        currency="USD",
+        calibration_end="1997-09-30",
+    )
+
+
+def test_a_model_is_passed_on_as_it_will_be_read(data, folder, model):
+    hand_over(data=data, model=model.to_dict())
+    assert json.loads((folder / "handover.json").read_text())["model"] == "model.json"
+    assert json.loads((folder / "model.json").read_text()) == model.to_dict()
+    assert sorted(path.name for path in folder.iterdir()) == ["handover.json", "model.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"currency": "EUR"}, "the model is in EUR, its data in USD"),
+        ({"format": 7}, "could not be loaded again: its format is 7"),
+        ({"margin_rate": float("nan")}, "could not be loaded again"),
+        ({"spend": {"class": "dict"}}, "could not be loaded again: spend is no saved model"),
+    ],
+)
+def test_a_model_that_could_not_be_used_is_a_mistake_with_or_without_a_run(data, monkeypatch, model, change, message):
+    monkeypatch.delenv("CLV_HANDOVER", raising=False)
+    with pytest.raises(ValueError, match=message):
+        hand_over(data=data, model=model.to_dict() | change)
+
+
+def test_a_model_is_a_mapping_of_some_data(data, model):
+    with pytest.raises(ValueError, match="model is a mapping"):
+        hand_over(data=data, model=model)
+    with pytest.raises(ValueError, match="give data too"):
+        hand_over(data=None, model=model.to_dict())

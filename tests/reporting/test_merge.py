@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from clvlib.reporting.merge import inert, merge_customers, write_csv
+from clvlib.reporting.merge import inert, merge_customers, merge_models, write_csv
 
 
 @pytest.fixture
@@ -141,3 +141,38 @@ def test_two_chapters_that_agree_with_a_third_and_not_with_each_other_are_told_a
     merge_customers(tmp_path, handed.run)
     found = merged(tmp_path).set_index("customer_id")
     assert found.loc["b", ["clv_32", "clv_33"]].tolist() == [2.0, 3.0]
+
+
+def test_models_are_kept_by_data_set_and_by_chapter_where_there_are_two(handed, tmp_path):
+    for stem, name in (("31_clv", "shop"), ("32_btyd", "other"), ("33_more", "other")):
+        handed(stem, table(customer_id=["a"], clv=[1.0]), name=name)
+        give_model(tmp_path, stem, {"from": stem})
+    handed("41_retention", table(customer_id=["a"], clv=[1.0]))
+    handed.run["models"] = ["shop.json", "gone.json", "../run.json"]
+    (tmp_path / "models").mkdir()
+    for name in ("gone.json", "mine.json"):
+        (tmp_path / "models" / name).write_text("{}")
+    (tmp_path / "run.json").write_text("{}")
+    written = merge_models(tmp_path, handed.run)
+    assert [path.name for path in written] == ["shop.json", "other_32.json", "other_33.json"]
+    found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "models").iterdir()}
+    assert found == {
+        "shop.json": {"from": "31_clv"},
+        "other_32.json": {"from": "32_btyd"},
+        "other_33.json": {"from": "33_more"},
+        "mine.json": {},
+    }
+    assert (tmp_path / "run.json").exists()
+
+
+def test_a_hand_over_of_an_earlier_version_has_no_model(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]))
+    assert merge_models(tmp_path, handed.run) == []
+    assert not (tmp_path / "models").exists()
+
+
+def give_model(tmp_path, stem, content):
+    folder = tmp_path / "handover" / stem
+    (folder / "model.json").write_text(json.dumps(content))
+    document = json.loads((folder / "handover.json").read_text()) | {"model": "model.json"}
+    (folder / "handover.json").write_text(json.dumps(document))
