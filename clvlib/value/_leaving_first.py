@@ -93,7 +93,10 @@ def _logarithms(y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def power_integral(a: float, b: np.ndarray, g: float) -> np.ndarray:
-    """J of the above for k = a + b - 1 and the power b, some b >= 1: (a + b - 1) J = 2F1(1, b; a + b; 1 - g); (n_b,)."""
+    """J of the above for k = a + b - 1 and power b, for each of some b >= 1; (n_b,).
+
+    (a + b - 1) J is 2F1(1, b; a + b; 1 - g).
+    """
     y, weight = _rule(a + b.min() - b.max(), b.max() - 1, np.ptp(b), np.array([g]))
     log_u, rise = _logarithms(y, np.array([g]))
     slow, fast = np.where(y < _NEAR, (a - 1) * y, (a + b.min() - 1) * y), np.where(y < _NEAR, rise, log_u)[0]
