@@ -55,7 +55,7 @@ _CLASSIFIERS: dict[str, Callable] = {
     "gradient_boosting": lambda o: HistGradientBoostingClassifier(**_BOOSTING | o),
     "mlp": lambda o: MLPClassifier(**_MLP | o),
 }
-_FOREST = {"n_estimators": 60, "min_samples_leaf": 20, "max_features": 0.4, "max_samples": 0.5}
+_FOREST = {"n_estimators": 40, "min_samples_leaf": 20, "max_features": 0.4, "max_samples": 0.5}
 _BOOSTING = {
     "max_iter": 80,
     "learning_rate": 0.06,
@@ -64,7 +64,14 @@ _BOOSTING = {
     "l2_regularization": 1.0,
     "early_stopping": False,
 }
-_MLP = {"hidden_layer_sizes": (32, 16), "alpha": 10.0, "early_stopping": True, "max_iter": 400}
+_MLP = {
+    "hidden_layer_sizes": (32, 16),
+    "alpha": 10.0,
+    "learning_rate_init": 0.003,
+    "early_stopping": True,
+    "n_iter_no_change": 6,
+    "max_iter": 400,
+}
 
 #: The candidates that tuning tries, from stiff to supple, beside the estimator's default.
 GRIDS: dict[str, list[dict]] = {
