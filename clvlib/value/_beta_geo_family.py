@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
 
 from clvlib.value._beta_geo_likelihood import BetaGeoLikelihood
 from clvlib.value._beta_geo_process import (
@@ -17,6 +16,9 @@ from clvlib.value._summary import Triples
 from clvlib.value.purchase_model import PurchaseModel
 
 __all__ = ["BetaGeoFamily"]
+
+#: Customers worked on at once, so that what that takes stays in the cache.
+_PIECE = 1 << 14
 
 
 class BetaGeoFamily(PurchaseModel):
@@ -42,11 +44,23 @@ class BetaGeoFamily(PurchaseModel):
         return [np.array([r, r / (1.3 * rate), a, b]) for r, a, b in shapes]
 
     def _probability_alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
-        chances = x + self._first_chance
         r, alpha, a, b = self._parameters()
-        # the odds of having left: e of the likelihood, as a logarithm, since it overflows
-        odds = np.log(a) - np.log(b + np.maximum(chances, 1) - 1) + (r + x) * np.log((alpha + T) / (alpha + t_x))
-        return np.where(chances > 0, expit(-odds), 1.0)
+        # the odds of having left are exp(e) of the likelihood, of which there may be more than there are numbers
+        last = x + (b + self._first_chance - 1)
+        odds = (r + x) * np.log((alpha + T) / (alpha + t_x))
+        if not self._first_chance:
+            never = x == 0
+            last[never] = 1.0
+        odds += np.log(a / last)
+        alive = 1 / (1 + np.exp(np.minimum(odds, 700.0)))
+        if not self._first_chance:
+            alive[never] = 1.0
+        return alive
+
+    def _alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
+        # a closed form costs less than finding out which customers have it in common
+        pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
+        return np.concatenate([self._probability_alive(x[rows], t_x[rows], T[rows]) for rows in pieces])
 
     def _expected_if_alive(self, x: np.ndarray, T: np.ndarray, t: float) -> np.ndarray:
         return mean_purchases(x, T, np.array([t]), self._if_alive())[:, 0]

@@ -26,52 +26,24 @@ def mean_purchases(x: np.ndarray, T: np.ndarray, t: np.ndarray, params: tuple[fl
     ``E[(1 - ((alpha+T) / (alpha+T+p t))^(r+x)) / p]`` over p, which is the papers'
     ``(a+b+x-1)/(a-1) [1 - ((alpha+T)/(alpha+T+t))^(r+x) 2F1(r+x, b+x; a+b+x-1; t/(alpha+T+t))]``.
     """
-    r, alpha, a, b = params
     t = np.asarray(t, dtype=float)
-
-    def at(purchases: np.ndarray, ages: np.ndarray) -> np.ndarray:
-        shape, scale = r + purchases, alpha + ages
-        p, weight = beta_nodes(a, b + purchases, steepness=(shape.max() + 1) * t.max(initial=0.0) / scale.min())
-        weight = (weight / p)[:, :, None]
-        found = np.empty((len(shape), len(scale), len(t)))
-        size = max(1, _PIECE // (len(p) * len(scale)))
-        for j, horizon in enumerate(t):
-            growth = np.log1p(np.outer(1 / scale, horizon * p))
-            for start in range(0, len(shape), size):
-                rows = slice(start, start + size)
-                found[rows, :, j] = (-np.expm1(-shape[rows, None, None] * growth) @ weight[rows])[:, :, 0]
-        return found
-
-    return _everywhere(at, x, T, params)
+    return _everywhere(lambda counts, ages: _mean_grid(counts, ages, t, params), x, T, params)
 
 
 def discounted_purchases(
     x: np.ndarray, T: np.ndarray, t: float, delta: float, params: tuple[float, ...]
 ) -> np.ndarray:
     """The same within one t (inf: for ever), each purchase discounted continuously at ``delta``: shape (n,)."""
-    r, alpha, a, b = params
     if delta * t < 1:
         # by parts, from the undiscounted sums, at points crowded at the beginning
         nodes, share = np.polynomial.legendre.leggauss(10 if abs(delta) * t < 0.3 else 24)
         s = (nodes + 1) / 2
         u, weight = t * s**3, share / 2 * 3 * t * s**2
-        mean = mean_purchases(x, T, np.append(u, t), params)
-        return math.exp(-delta * t) * mean[:, -1] + mean[:, :-1] @ (delta * weight * np.exp(-delta * u))
-
-    def at(purchases: np.ndarray, ages: np.ndarray) -> np.ndarray:
-        scale = alpha + ages
-        p, weights = beta_nodes(a, b + purchases, steepness=(r + purchases.max() + 40) / (scale.min() * delta))
-        found = np.empty((len(purchases), len(scale), 1))
-        for i, (shape, weight) in enumerate(zip(r + purchases, weights, strict=True)):
-            g, share = gamma_nodes(shape, steepness=1 / (delta * scale.min()))
-            for j, one in enumerate(scale):
-                rate = g / one
-                ending = np.outer(p, rate) + delta
-                inside = rate / ending if math.isinf(t) else rate * -np.expm1(-ending * t) / ending
-                found[i, j, 0] = weight @ inside @ share
-        return found
-
-    return _everywhere(at, x, T, params)[:, 0]
+        weight = np.append(delta * weight * np.exp(-delta * u), math.exp(-delta * t))
+        u = np.append(u, t)
+        grid = lambda counts, ages: (_mean_grid(counts, ages, u, params) @ weight)[..., None]  # noqa: E731
+        return _everywhere(grid, x, T, params)[:, 0]
+    return _everywhere(lambda counts, ages: _discounted_grid(counts, ages, t, delta, params), x, T, params)[:, 0]
 
 
 def count_probabilities(
@@ -104,6 +76,40 @@ def draw_purchases_left(a: float, b: np.ndarray, rng: np.random.Generator) -> np
 def draw_counts(rate: np.ndarray, left: np.ndarray, t: float, rng: np.random.Generator) -> np.ndarray:
     """Purchases within t at ``rate`` until ``left`` are made; ints."""
     return np.minimum(rng.poisson(rate * t), left).astype(np.int64)
+
+
+def _mean_grid(purchases: np.ndarray, ages: np.ndarray, t: np.ndarray, params: tuple[float, ...]) -> np.ndarray:
+    """Expected purchases for each of some counts, ages and horizons: shape (nx, nT, m)."""
+    r, alpha, a, b = params
+    shape, scale = r + purchases, alpha + ages
+    p, weight = beta_nodes(a, b + purchases, steepness=(shape.max() + 1) * t.max(initial=0.0) / scale.min())
+    weight = (weight / p)[:, :, None]
+    found = np.empty((len(shape), len(scale), len(t)))
+    size = max(1, _PIECE // (len(p) * len(scale)))
+    for j, horizon in enumerate(t):
+        growth = np.log1p(np.outer(1 / scale, horizon * p))
+        for start in range(0, len(shape), size):
+            rows = slice(start, start + size)
+            found[rows, :, j] = (-np.expm1(-shape[rows, None, None] * growth) @ weight[rows])[:, :, 0]
+    return found
+
+
+def _discounted_grid(
+    purchases: np.ndarray, ages: np.ndarray, t: float, delta: float, params: tuple[float, ...]
+) -> np.ndarray:
+    """Discounted ones, averaged over rate and p: shape (nx, nT, 1)."""
+    r, alpha, a, b = params
+    scale = alpha + ages
+    p, weights = beta_nodes(a, b + purchases, steepness=(r + purchases.max() + 40) / (scale.min() * delta))
+    found = np.empty((len(purchases), len(scale), 1))
+    for i, (shape, weight) in enumerate(zip(r + purchases, weights, strict=True)):
+        g, share = gamma_nodes(shape, steepness=1 / (delta * scale.min()))
+        for j, one in enumerate(scale):
+            rate = g / one
+            ending = np.outer(p, rate) + delta
+            inside = rate / ending if math.isinf(t) else rate * -np.expm1(-ending * t) / ending
+            found[i, j, 0] = weight @ inside @ share
+    return found
 
 
 def _everywhere(

@@ -127,11 +127,16 @@ def distinct(*columns: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Distinct rows of several columns, and for each row its place among them: ``([values, …], inverse)``."""
     key, space = np.zeros(len(columns[0]), dtype=np.int64), 1
     for values in columns:
-        codes, levels = pd.factorize(values)
-        if space * len(levels) > 2**60:
+        codes, n_codes = _codes(values)
+        if space * n_codes > 2**60:
             key, seen = pd.factorize(key)
             space = len(seen)
-        key, space = key * len(levels) + codes, space * len(levels)
+        if space > 1:
+            key *= n_codes
+            key += codes
+        else:
+            key = codes
+        space *= n_codes
     if space <= 4 * len(key) + 1024:
         used = np.zeros(space, dtype=bool)
         used[key] = True
@@ -143,6 +148,20 @@ def distinct(*columns: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     row = np.empty(n, dtype=np.int64)
     row[inverse] = np.arange(len(key))
     return [values[row] for values in columns], inverse
+
+
+def _codes(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """A whole number from 0 on for each distinct value, and how many there may be.
+
+    Counts, and ages in days or weeks on a grid of days, are such numbers already; others are hashed.
+    """
+    if values.dtype == float and len(values) > 1000 and values.min() >= 0:
+        most = 4 * len(values)
+        for unit in (1.0, 7.0):
+            if values.max() * unit < most and (codes := _whole(values, unit)) is not None:
+                return codes, int(codes.max()) + 1
+    codes, levels = pd.factorize(values)
+    return codes, len(levels)
 
 
 def compress(

@@ -71,8 +71,11 @@ class GammaGammaModel(FittedModel):
         """
         shape, rate = self._individuals(summary)
         p, _, _ = self._parameters()
-        with np.errstate(divide="ignore"):
-            return np.where(shape > 1, p * rate / np.maximum(shape - 1, 0.0), np.inf)
+        shape -= 1
+        rate *= p
+        if shape.min() > 0:
+            return rate / shape
+        return np.where(shape > 0, rate / np.where(shape > 0, shape, 1.0), np.inf)
 
     def expected_spend_new_customer(self) -> float:
         """What is the mean amount of a purchase over all customers? p gamma / (q - 1); infinite if q <= 1."""
@@ -106,8 +109,9 @@ class GammaGammaModel(FittedModel):
         """Each customer's nu is Gamma(shape, rate) given the purchases seen."""
         p, q, gamma = self._parameters()
         x, m = self._read(summary)
-        known = (x > 0) & (m > 0)
-        return np.where(known, p * x, 0.0) + q, np.where(known, x * m, 0.0) + gamma
+        if self.nonpositive == "leave_out":
+            x = np.where(m > 0, x, 0.0)
+        return p * x + q, x * m + gamma
 
     def _read(self, summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         if self.nonpositive not in ("error", "leave_out"):

@@ -49,6 +49,8 @@ class NBDModel(PurchaseModel):
     def _probability_alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
         return np.ones(len(x))
 
+    _alive = _probability_alive
+
     def _expected_if_alive(self, x: np.ndarray, T: np.ndarray, t: float) -> np.ndarray:
         r, alpha = self._parameters()
         return (r + x) / (alpha + T) * t
