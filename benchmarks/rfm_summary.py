@@ -4,20 +4,22 @@
 
 Simulated lines over two years in the order of time, a tenth as many customers, gamma-distributed in how often they
 buy; every way gets the log in the frame that suits it and must give every customer the same numbers. ``rfm_summary``
-is timed as it is called, with all it checks; what loading numba adds to the first call of a process is in
-``import_time.py``. Integers as ids are what these packages are usually timed with, texts
+is timed as it is called, with all it checks. Integers as ids are what these packages are usually timed with, texts
 are what a shop has. Polars and DuckDB are given the query an expert would write: days first, customers from them.
+Last come first calls, each in a process of its own, with what it has to import.
 """
 
 import importlib
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from _side_by_side import Way, conditions, markdown, side_by_side
+from _side_by_side import Way, conditions, markdown, readable, side_by_side
 
 from clvlib.rfm import rfm_summary
 
@@ -218,7 +220,34 @@ def split_ways(log: pd.DataFrame, peers: dict[str, Any]) -> list[Way]:
     return ways + [Way(name, partial(run, peers[peer], log), 2) for peer, (name, run) in slow.items() if peer in peers]
 
 
+def first_call(name: str, n_lines: int) -> float:
+    """Seconds to import a package and make the table once, in this process; pandas and the log are there already."""
+    log, start = make_log(n_lines), time.perf_counter()
+    if name == "clvlib":
+        with_clvlib(log, calibration_end=HOLDOUT_END)
+    elif name == "pandas":
+        with_pandas(log)
+    else:
+        run = {"lifetimes": with_lifetimes, "pymc-marketing": with_pymc_marketing}[name]
+        run(importlib.import_module(PEERS[name]), log)
+    return time.perf_counter() - start
+
+
+def first_calls(n_lines: int, peers: dict[str, Any]) -> str:
+    """The median of three processes each."""
+    names = ["clvlib", "pandas", *(name for name in ("lifetimes", "pymc-marketing") if name in peers)]
+    lines = [f"| {n_lines:,} lines, import and first call | median of 3 processes |", "|---|--:|"]
+    for name in names:
+        command = [sys.executable, "-W", "ignore", __file__, "--first-call", name, str(n_lines)]
+        runs = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(3)]
+        lines.append(f"| {name} | {readable(sorted(runs)[1])} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--first-call"]:
+        print(first_call(sys.argv[2], int(sys.argv[3])))
+        return
     sizes = [int(float(argument)) for argument in sys.argv[1:]] or [100_000, 1_000_000, 10_000_000]
     peers = installed()
     print(f"{conditions('numba', 'narwhals', *peers)}; `python benchmarks/rfm_summary.py`")
@@ -236,6 +265,7 @@ def main() -> None:
             log = make_log(n_lines)
             timings = side_by_side(split_ways(log, peers), rounds=rounds, same=same)
             print(f"\n{markdown(f'{n_lines:,} lines, calibration and holdout', timings)}")
+            print(f"\n{first_calls(n_lines, peers)}")
 
 
 if __name__ == "__main__":
