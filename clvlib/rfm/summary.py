@@ -22,7 +22,7 @@ def rfm_summary(
 
     A customer's purchases are counted in calendar days: a *purchase day* has at least one line with an amount of
     zero or more (a line of zero dollars is a purchase too: CDNOW's published figures hold only so); a day of returns
-    alone is none. Nothing of it depends on the order of the lines.
+    alone is none. Nothing depends on the order of the lines, but for the last digit of a sum of money.
 
     Parameters
     ----------
