@@ -117,17 +117,17 @@ class Comparison:
     def verdicts(
         self, questions: Mapping[str, str], *, simple: Iterable[str], resample_origins: bool | None = None
     ) -> pd.DataFrame:
-        """For each question, does choosing a model by this race beat choosing the best of the ``simple`` rules?
+        """For each question, is any model shown to beat the best of the ``simple`` rules, for all that were tried?
 
-        questions: a measure by the question it answers. Of two choices made on the same race the winner is flattered;
-        so at each origin both are chosen by the *other* origins, and judged on this one (with a single origin they
-        are chosen and judged on it). The choice is made anew in every resample. resample_origins: False asks of these
-        seasons only; None is the constructor's.
+        questions: a measure by the question it answers. The winner among many is flattered by winning, so the intervals
+        hold for all models at once: a model's gain plus and minus q standard errors, q such that with probability
+        ``level`` none of the gains strays further (the max-t of Westfall & Young 1993; Romano & Wolf 2005, Econometrica
+        73(4)); more models make q larger. resample_origins: False asks of these seasons only; None as constructed.
 
-        One row a question: ``measure``; ``best_model`` and ``model_value``, ``best_simple`` and ``simple_value``, the
-        best over all origins; ``gain``, what the choice of a model wins over the choice of a simple rule where it was
-        not chosen, positive is better whichever way the measure runs, with ``low`` and ``high``; ``believe``: the model
-        if its gain leaves out 0, else the simple rule.
+        One row a question: ``measure``; ``best_simple`` and ``simple_value``, the best rule over all origins; ``model``
+        and ``model_value``: the best of the models shown to beat it or, where none is, of all; ``gain`` of that model,
+        positive is better whichever way the measure runs, with ``low`` and ``high``; ``shown``, how many models are
+        shown to beat the rule; ``believe``: the model if there is one shown, else the simple rule.
         """
         weights = self._origin_weights(resample_origins)
         simple = [self._index(name) for name in simple]
@@ -136,21 +136,26 @@ class Comparison:
             raise ValueError(f"there are {len(simple)} simple rules and {len(others)} other models; it takes both")
         rows = {}
         for question, measure in questions.items():
-            sign, values = _sign(measure), self._values(measure)
-            best, rule = (max(group, key=lambda i: sign * values[i].mean()) for group in (others, simple))
-            gain = _held_out_gain(sign * values[None], others, simple)[0].mean()
-            draws = _held_out_gain(sign * self._draws(measure), others, simple)
-            low, high = self._ends((draws * weights).sum(axis=1))
+            values = self._values(measure).mean(axis=1)
+            score = _sign(measure) * values
+            rule = max(simple, key=lambda i: score[i])
+            draws = _sign(measure) * (self._draws(measure) * weights[:, None, :]).sum(axis=2)
+            gain = score[others] - score[rule]
+            reach = _joint_reach(draws[:, others] - draws[:, [rule]], gain, self.level)
+            shown = np.flatnonzero(gain - reach > 0)
+            best = max(shown if len(shown) else range(len(others)), key=lambda i: gain[i])
+            model = others[best]
             rows[question] = {
                 "measure": measure,
-                "best_model": self.models[best],
-                "model_value": values[best].mean(),
                 "best_simple": self.models[rule],
-                "simple_value": values[rule].mean(),
-                "gain": gain,
-                "low": low,
-                "high": high,
-                "believe": self.models[best if low > 0 else rule],
+                "simple_value": values[rule],
+                "model": self.models[model],
+                "model_value": values[model],
+                "gain": gain[best],
+                "low": gain[best] - reach[best],
+                "high": gain[best] + reach[best],
+                "shown": len(shown),
+                "believe": self.models[model if len(shown) else rule],
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("question")
 
@@ -286,14 +291,9 @@ def _verdict(sign: int, low: float, high: float) -> str:
     return "better" if sign * low > 0 else "worse"
 
 
-def _held_out_gain(scores: np.ndarray, others: list[int], simple: list[int]) -> np.ndarray:
-    """Best of ``others`` minus best of ``simple`` at each origin, both chosen on the rest: (draws, origins)."""
-    n = scores.shape[2]
-    gain = np.empty((len(scores), n))
-    row = np.arange(len(scores))
-    for o in range(n):
-        rest = [i for i in range(n) if i != o] or [o]
-        known = scores[:, :, rest].mean(axis=2)
-        pick = [np.array(group)[known[:, group].argmax(axis=1)] for group in (others, simple)]
-        gain[:, o] = scores[row, pick[0], o] - scores[row, pick[1], o]
-    return gain
+def _joint_reach(draws: np.ndarray, centre: np.ndarray, level: float) -> np.ndarray:
+    """How far to either side of each centre all draws lie together with probability ``level``: shape (models,)."""
+    error = draws.std(axis=0)
+    distance = np.abs(draws - centre)
+    t = np.divide(distance, error, out=np.zeros_like(distance), where=error > 0)
+    return np.quantile(t.max(axis=1), level) * error
