@@ -31,8 +31,6 @@ COLUMNS = (
     "currency",
     "horizon_days",
 )
-#: Draws a customer behind the intervals: as many as this many cells allow, within limits.
-_CELLS, _FEWEST, _MOST = 50_000_000, 200, 1000
 
 
 class ScoreError(ValueError):
@@ -84,12 +82,7 @@ def score(
     summary = rfm_summary(lines, calibration_end=day, time_unit=model.time_unit)
     notes = [*_notes(model, ledger, day, summary), *_population(model, summary)]
     horizon = model.horizon_days if horizon_days is None else float(horizon_days)
-    table = model.customer_table(
-        summary,
-        horizon_days=horizon,
-        n_draws=max(_FEWEST, min(_MOST, _CELLS // max(len(summary), 1))),
-        random_state=0,
-    )
+    table = model.customer_table(summary, horizon_days=horizon)
     return Scored(table.assign(as_of=day.isoformat())[[*COLUMNS]], ledger, notes)
 
 

@@ -28,19 +28,16 @@ from clvlib.value.gamma_gamma import GammaGammaModel
 from clvlib.value.high_value import HighValueModel, high_value_threshold, targeting_table
 from clvlib.value.histories import history_cells, history_grid
 from clvlib.value.leak import leak_meter
-from clvlib.value.lifetime_value import (
-    NewCustomerValue,
-    customer_lifetime_value,
-    expected_lifetime_value_new_customer,
-)
+from clvlib.value.lifetime_value import customer_lifetime_value
 from clvlib.value.missing import missing_value_table
 from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
 from clvlib.value.networks import KerasMLP
+from clvlib.value.new_customer import NewCustomerValue, expected_lifetime_value_new_customer
 from clvlib.value.oracle import true_value
 from clvlib.value.pareto_nbd import ParetoNBDModel
 from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
-from clvlib.value.predictive import PredictiveIntervals, predictive_intervals
+from clvlib.value.predictive import PredictiveIntervals, predictive_intervals, predictive_quantiles
 from clvlib.value.purchase_model import FitWarning, PurchaseModel
 from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
@@ -105,6 +102,7 @@ __all__ = [
     "payback_period",
     "period_rate",
     "predictive_intervals",
+    "predictive_quantiles",
     "present_value",
     "realised_path",
     "realised_values",

@@ -11,25 +11,19 @@ end of some period; ``discount_period_days`` is there for comparison with tables
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
-from clvlib.value._summary import distinct
-from clvlib.value.discounting import DAYS_PER_YEAR
+from clvlib.value._to_come import check_money, purchases_to_come, quantile_names
 
 if TYPE_CHECKING:
     from clvlib.value.gamma_gamma import GammaGammaModel
     from clvlib.value.purchase_model import PurchaseModel
 
-__all__ = ["NewCustomerValue", "customer_lifetime_value", "expected_lifetime_value_new_customer"]
-
-#: A payback is looked for within this time where the horizon is infinite.
-_LONGEST_DAYS = 100 * DAYS_PER_YEAR
+__all__ = ["customer_lifetime_value"]
 
 
 def customer_lifetime_value(
@@ -101,7 +95,7 @@ def customer_lifetime_value(
     0                1.23           24.66            30.24  8.77
     """
     horizon = math.inf if horizon_days is None else float(horizon_days)
-    _check_money(margin_rate, annual_discount_rate)
+    check_money(margin_rate, annual_discount_rate)
     cost = np.asarray(acquisition_cost, dtype=float)
     if cost.ndim > 1 or (cost.ndim and cost.shape != (len(summary),)) or not (np.isfinite(cost) & (cost >= 0)).all():
         raise ValueError(
@@ -113,7 +107,9 @@ def customer_lifetime_value(
         raise ValueError(
             "horizon_days: an infinite horizon has no intervals and no discount periods here; state a finite one"
         )
-    alive, expected, discounted = _purchases(purchases, summary, horizon, annual_discount_rate, discount_period_days)
+    alive, expected, discounted = purchases_to_come(
+        purchases, summary, horizon, annual_discount_rate, discount_period_days
+    )
     each = np.asarray(spend.expected_spend(summary), dtype=float)
     table = {"customer_id": summary["customer_id"].to_numpy()} if "customer_id" in summary else {}
     table |= {"probability_alive": alive}
@@ -144,177 +140,3 @@ def customer_lifetime_value(
         ends = np.sort([margin_rate * low - cost, margin_rate * high - cost], axis=0)  # a margin may be negative
         table |= {below: ends[0], above: ends[1]}
     return pd.DataFrame(table, copy=False)
-
-
-@dataclass(frozen=True)
-class NewCustomerValue:
-    """What a customer who has just come is expected to bring; money in the currency of ``monetary_value``.
-
-    ``expected_purchases``: repeat purchases within the horizon (infinite horizon: inf where they have no end);
-    ``discounted_purchases``: the same, each discounted from its day. ``expected_spend``: of one of them.
-    ``clv``: margin on the first purchase and on all that follow, discounted, less ``acquisition_cost``.
-    ``payback_days``: after how many days the expected discounted margin has covered the acquisition cost: 0 where the
-    first purchase does it; None if never within the horizon.
-    """
-
-    horizon_days: float
-    annual_discount_rate: float
-    margin_rate: float
-    acquisition_cost: float
-    first_purchase_amount: float
-    expected_purchases: float
-    discounted_purchases: float
-    expected_spend: float
-    clv: float
-    payback_days: float | None
-
-
-def expected_lifetime_value_new_customer(
-    *,
-    purchases: PurchaseModel,
-    spend: GammaGammaModel,
-    horizon_days: float | None,
-    annual_discount_rate: float,
-    margin_rate: float,
-    acquisition_cost: float = 0.0,
-    first_purchase_amount: float = 0.0,
-    time_unit_days: float | None = None,
-) -> NewCustomerValue:
-    """What is a new customer worth, and when has the cost of winning one come back?
-
-    Parameters as :func:`customer_lifetime_value`; today is the day of the first purchase. ``first_purchase_amount``
-    is what that one brings, in currency: the models speak of repeat purchases only, so it is 0, and not counted,
-    unless stated. ``time_unit_days``: needed where ``purchases`` has ``params_`` set by hand.
-
-    ValueError: as :func:`customer_lifetime_value`; a negative or infinite cost or first amount.
-
-    >>> from clvlib.value import BetaGeoModel, GammaGammaModel
-    >>> purchases, spend = BetaGeoModel(), GammaGammaModel()
-    >>> purchases.params_ = dict(r=0.243, alpha=4.414, a=0.793, b=2.426)  # CDNOW, weeks
-    >>> spend.params_ = dict(p=6.25, q=3.74, gamma=15.44)
-    >>> value = expected_lifetime_value_new_customer(
-    ...     purchases=purchases, spend=spend, horizon_days=365, annual_discount_rate=0.10, margin_rate=0.30,
-    ...     acquisition_cost=12.0, first_purchase_amount=33.0, time_unit_days=7.0)
-    >>> round(value.clv, 2), round(value.payback_days)
-    (12.62, 29)
-    """
-    horizon = math.inf if horizon_days is None else float(horizon_days)
-    _check_money(margin_rate, annual_discount_rate)
-    for name, amount in (("acquisition_cost", acquisition_cost), ("first_purchase_amount", first_purchase_amount)):
-        if not math.isfinite(amount) or amount < 0:
-            raise ValueError(f"{name} is an amount in currency, zero or more, got {amount}")
-    newcomer = _newcomer(purchases, time_unit_days)
-    each = float(spend.expected_spend_new_customer())
-
-    def margin(days: float) -> float:
-        _, _, discounted = _purchases(purchases, newcomer, days, annual_discount_rate, None)
-        return margin_rate * (first_purchase_amount + each * float(discounted[0]))
-
-    _, expected, discounted = _purchases(purchases, newcomer, horizon, annual_discount_rate, None)
-    return NewCustomerValue(
-        horizon_days=horizon,
-        annual_discount_rate=annual_discount_rate,
-        margin_rate=margin_rate,
-        acquisition_cost=float(acquisition_cost),
-        first_purchase_amount=float(first_purchase_amount),
-        expected_purchases=float(expected[0]),
-        discounted_purchases=float(discounted[0]),
-        expected_spend=each,
-        clv=margin(horizon) - acquisition_cost,
-        payback_days=_payback(margin, acquisition_cost, min(horizon, _LONGEST_DAYS)),
-    )
-
-
-def quantile_names(what: str, level: float) -> tuple[str, str]:
-    """The columns of an equal-tailed interval's ends.
-
-    >>> quantile_names("clv", 0.9), quantile_names("clv", 0.95)
-    (('clv_p05', 'clv_p95'), ('clv_p025', 'clv_p975'))
-    """
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
-    ends = (50 * (1 - level), 50 * (1 + level))
-    return tuple(f"{what}_p{f'{end:04.1f}'.removesuffix('.0').replace('.', '')}" for end in ends)
-
-
-def _payback(margin, cost: float, longest: float) -> float | None:
-    if margin(0.0) >= cost:
-        return 0.0
-    if margin(longest) < cost:
-        return None
-    return float(brentq(lambda days: margin(days) - cost, 0.0, longest, xtol=1e-6))
-
-
-def _newcomer(purchases: PurchaseModel, time_unit_days: float | None) -> pd.DataFrame:
-    """Somebody of whom nothing is known but that they have come: no repeat purchase, seen for no time."""
-    row = {name: [0.0] for name in purchases._columns}
-    unit = time_unit_days or purchases.time_unit_days_
-    return pd.DataFrame(row | ({"time_unit_days": [float(unit)]} if unit else {}))
-
-
-def _purchases(
-    model: PurchaseModel, summary: pd.DataFrame, horizon: float, rate: float, period_days: float | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability alive, expected and discounted purchases, each of shape (n,).
-
-    What an alive customer does depends on (x, T) alone, so it is computed once per distinct pair.
-    """
-    x, t_x, T, t = model._history(summary, horizon, endless=True)
-    unit = model._unit(summary)
-    delta = model._delta(rate, unit, t)
-    (x_, T_), place = _pairs(x, T, unit)
-    # cheaper row by row than finding distinct triples; a model for which it is not finds them itself
-    alive = model._probability_alive(x, t_x, T)
-    if math.isinf(t):
-        expected = np.full(len(x_), math.inf)
-        discounted = model._discounted_if_alive(x_, T_, t, delta)
-    elif period_days is not None:
-        expected = model._expected_if_alive(x_, T_, t)
-        discounted = _at_period_ends(model, x_, T_, t, delta, period_days / unit, expected)
-    else:
-        expected = model._expected_if_alive(x_, T_, t)
-        discounted = model._discounted_if_alive(x_, T_, t, delta) if delta else expected
-    expected, discounted = expected[place], discounted[place] if discounted is not expected else None
-    expected *= alive
-    if discounted is None:
-        return alive, expected, expected
-    discounted *= alive
-    return alive, expected, discounted
-
-
-def _at_period_ends(
-    model: PurchaseModel, x: np.ndarray, T: np.ndarray, t: float, delta: float, period: float, expected: np.ndarray
-) -> np.ndarray:
-    """Each period's purchases discounted from its end; the last period ends with the horizon."""
-    if not math.isfinite(period) or period <= 0:
-        raise ValueError(f"discount_period_days is a positive number of days, got {period}")
-    total, before = np.zeros(len(x)), np.zeros(len(x))
-    for end in np.arange(1, math.ceil(t / period - 1e-9)) * period:
-        until = model._expected_if_alive(x, T, float(end))
-        total += (until - before) * math.exp(-delta * end)
-        before = until
-    return total + (expected - before) * math.exp(-delta * t)
-
-
-def _pairs(x: np.ndarray, T: np.ndarray, unit: float) -> tuple[list[np.ndarray], np.ndarray]:
-    """Distinct (x, T) and each row's place among them; by a table of days where T is in whole days and it is small."""
-    exact = T * unit
-    days = np.rint(exact)
-    span, most = int(days.max()) + 1, int(x.max()) + 1
-    exact -= days
-    if span * most > 4 * len(x) + 4096 or max(exact.max(), -exact.min()) > 1e-9 * span:
-        return distinct(x, T)
-    days += x * span
-    key = days.astype(np.int32)
-    seen = np.zeros(span * most, dtype=bool)
-    seen[key] = True
-    count, day = np.divmod(np.flatnonzero(seen), span)
-    return [count.astype(float), day / unit], (np.cumsum(seen, dtype=np.int32) - 1)[key]
-
-
-def _check_money(margin_rate: float, annual_discount_rate: float) -> None:
-    if not math.isfinite(margin_rate):
-        raise ValueError(f"margin_rate must be a finite share of the amount, got {margin_rate}")
-    if not math.isfinite(annual_discount_rate) or annual_discount_rate <= -1:
-        raise ValueError(f"annual_discount_rate must be finite and above -1, got {annual_discount_rate}; 10 % is 0.10")
-

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ModelFileError", "ValueModel", "load_model", "save_model"]
 
 _FORMAT = 1
-#: Of fewer customers than this nothing is said of their population.
-_FEW = 30
+#: Of fewer customers nothing is said of their population; of more than the other, intervals are looked up, not drawn.
+_FEW, _MANY = 30, 20_000
+_DRAWS = 1000
 #: A model is a few numbers; what is larger is something else.
 _MOST_BYTES = 1_000_000
 #: Where the class of a saved model is found; no other is loaded.
@@ -58,8 +59,7 @@ class ValueModel:
 
     ``purchases``, ``spend``: fitted models of how often and of how much. ``margin_rate``: share of the amount that is
     left after cost. ``annual_discount_rate``: per year. ``horizon_days``: how far the value looks ahead, in days.
-    ``currency``: ISO 4217 code of the log it was fitted on. ``calibration_end``: the last whole day it was fitted on
-    (a date or its ISO text). ``time_unit_days`` is that of ``purchases``.
+    ``currency``: ISO 4217 code of the log it was fitted on. ``calibration_end``: the last whole day of that fit.
 
     ValueError: a model that is not fitted, or not on a summary with ``time_unit_days`` of a day, a week, a twelfth of a
     year or a year; a horizon that is not positive, a rate of -100 % or less, no date.
@@ -104,16 +104,24 @@ class ValueModel:
         for letter, days in _TIME_UNITS.items():
             if math.isclose(self.time_unit_days, days, rel_tol=1e-9):
                 return letter
-        raise ValueError(f"a time unit of {self.time_unit_days:g} days is none of rfm_summary's; fit on one of those")
+        raise ValueError(f"a time unit of {self.time_unit_days:g} days is none of rfm_summary's; fit on one of them")
 
     def customer_table(
-        self, summary: pd.DataFrame, *, horizon_days: float | None = None, n_draws: int = 1000, random_state: int = 0
+        self,
+        summary: pd.DataFrame,
+        *,
+        horizon_days: float | None = None,
+        n_draws: int | None = None,
+        random_state: int = 0,
     ) -> pd.DataFrame:
         """What is each customer of a summary worth? One row a customer, in the summary's order.
 
         ``customer_id, probability_alive, expected_purchases, expected_spend, clv, clv_p05, clv_p95, currency,
         horizon_days``; money in :attr:`currency`, the interval equal-tailed 90 % and predictive
-        (:func:`clvlib.value.predictive_intervals`), left out with ``n_draws=0``. A customer whose repeat purchases net
+        (:func:`clvlib.value.predictive_intervals`). ``n_draws``: of the simulation behind it, 0 for no interval; None
+        for 1,000, but beyond 20,000 customers for exact quantiles at the fitted parameters
+        (:func:`clvlib.value.predictive_quantiles`), discounted as the expectation is, which is off by less than 1 % of
+        an end at 10 % a year and a horizon of a year. A customer whose repeat purchases net
         to nothing or less, which the spend model has no place for, is expected to spend as a new one.
         """
         from clvlib.value.lifetime_value import customer_lifetime_value
@@ -121,6 +129,8 @@ class ValueModel:
         spend = copy.copy(self.spend)
         spend.nonpositive = "leave_out"  # the fit refused them, or did not; a new month may have some all the same
         horizon = self.horizon_days if horizon_days is None else _number(horizon_days, "horizon_days")
+        exact = n_draws is None and len(summary) > _MANY
+        draws = 0 if exact else _DRAWS if n_draws is None else n_draws
         table = customer_lifetime_value(
             summary,
             purchases=self.purchases,
@@ -128,12 +138,25 @@ class ValueModel:
             horizon_days=horizon,
             annual_discount_rate=self.annual_discount_rate,
             margin_rate=self.margin_rate,
-            n_draws=n_draws,
+            n_draws=draws,
             random_state=random_state,
         )
+        if exact:
+            table = self._with_ends(table, summary, spend, horizon)
         wanted = ["customer_id", "probability_alive", "expected_purchases", "expected_spend", "clv"]
-        wanted += ["clv_p05", "clv_p95"] if n_draws else []
+        wanted += ["clv_p05", "clv_p95"] if draws or exact else []
         return table[wanted].assign(currency=self.currency, horizon_days=horizon)
+
+    def _with_ends(
+        self, table: pd.DataFrame, summary: pd.DataFrame, spend: GammaGammaModel, horizon_days: float
+    ) -> pd.DataFrame:
+        from clvlib.value.predictive import predictive_quantiles
+
+        ends = predictive_quantiles(summary, purchases=self.purchases, spend=spend, horizon_days=horizon_days)
+        bought = table["expected_purchases"].to_numpy()
+        now = table["discounted_purchases"].to_numpy() / np.where(bought > 0, bought, 1.0)
+        low, high = np.sort(self.margin_rate * now * ends, axis=0)  # a margin may be negative
+        return table.assign(clv_p05=low, clv_p95=high)
 
     def population_check(self, summary: pd.DataFrame) -> list[str]:
         """In which ways do these customers look unlike those the model was fitted on? One sentence each; empty if none.
@@ -178,12 +201,12 @@ class ValueModel:
         return cls(**models, **{name: saved[name] for name in (*_NUMBERS, *_TEXTS)})
 
     def save(self, path: str | Path) -> Path:
-        """Write the value model as JSON; returns the path. A file that is there is replaced, never half written."""
+        """Write the value model as JSON; returns the path."""
         return save_model(self, path)
 
 
 def save_model(model: FittedModel | ValueModel, path: str | Path) -> Path:
-    """Write a fitted model, or a value model, as JSON that :func:`load_model` reads. Returns the path.
+    """Write a fitted model, or a value model, as JSON that :func:`load_model` reads: whole or not. Returns the path.
 
     >>> import tempfile
     >>> from clvlib.value import NBDModel

@@ -17,7 +17,6 @@ from clvlib.value import (
     NBDModel,
     ParetoNBDModel,
     customer_lifetime_value,
-    expected_lifetime_value_new_customer,
 )
 
 FIGURES_BG = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}  # Fader, Hardie & Lee 2005, weeks
@@ -217,42 +216,6 @@ def test_names_of_the_ends_follow_the_level(summary):
     assert table.columns[-2:].tolist() == ["clv_p025", "clv_p975"]
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_a_new_customer_is_worth_what_simulated_ones_spend(kind):
-    model = made(kind, CASES[kind])
-    model.time_unit_days_ = 7.0
-    found = new(model, margin_rate=1.0, annual_discount_rate=0.0)
-    assert found.expected_purchases == pytest.approx(model.expected_purchases_new_customer(365), rel=1e-9)
-    assert found.clv == pytest.approx(found.expected_purchases * SPEND.expected_spend_new_customer(), rel=1e-9)
-
-
-def new(model=BG, **changes):
-    arguments = {"horizon_days": 365, "annual_discount_rate": 0.10, "margin_rate": 0.3, "time_unit_days": 7.0}
-    return expected_lifetime_value_new_customer(purchases=model, spend=SPEND, **(arguments | changes))
-
-
-def test_payback_is_the_day_on_which_the_margin_has_come_in():
-    found = new(acquisition_cost=12.0, first_purchase_amount=33.0)
-    assert 0 < found.payback_days < 365
-    until = new(horizon_days=found.payback_days, first_purchase_amount=33.0)
-    assert until.clv == pytest.approx(12.0, abs=1e-6)
-
-
-def test_payback_may_be_at_once_or_never():
-    assert new(acquisition_cost=9.9, first_purchase_amount=33.0).payback_days == 0  # 30 % of 33
-    assert new(acquisition_cost=500.0).payback_days is None
-    forever = new(acquisition_cost=500.0, horizon_days=None)
-    assert forever.payback_days is None
-    assert forever.expected_purchases == math.inf
-    assert forever.clv < 0
-
-
-def test_a_new_customer_can_wait_for_ever(summary):
-    forever, long = new(horizon_days=None), new(horizon_days=365 * 300)
-    assert forever.clv == pytest.approx(long.clv, rel=1e-6)
-    assert forever.clv > new().clv
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -272,19 +235,6 @@ def test_a_new_customer_can_wait_for_ever(summary):
 def test_what_cannot_be_is_refused(summary, changes, message):
     with pytest.raises(ValueError, match=message):
         value(summary.head(10), **changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"first_purchase_amount": -1.0}, "first_purchase_amount"),
-        ({"acquisition_cost": math.inf}, "acquisition_cost"),
-        ({"time_unit_days": None}, "time unit"),
-    ],
-)
-def test_what_a_new_customer_cannot_be_is_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        new(**changes)
 
 
 def test_nothing_warns_and_the_summary_is_not_changed(summary):

@@ -21,6 +21,7 @@ from clvlib.value import (
     ParetoNBDModel,
     parameter_posterior,
     predictive_intervals,
+    predictive_quantiles,
 )
 from clvlib.value._simulation import Simulation, laplace_draws
 
@@ -140,6 +141,53 @@ def test_draws_have_the_models_expectations(summary, fits, spend, kind):
     error = counts.std(axis=0) / np.sqrt(2000)
     likely = fits[kind].probability_alive(summary) > 0.2  # the others' means hang on a handful of draws
     assert (np.abs(counts.mean(axis=0) - expected)[likely] / error[likely]).max() < 5.5
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_quantiles_without_draws_match_the_exact_distribution(summary, fits, spend, kind):
+    some = summary.sort_values("frequency").iloc[[0, 500, 1500, 1800, 2000, 2200, 2300, 2350, 2356]]
+    shares = (0.05, 0.5, 0.95)
+    found = predictive_quantiles(some, purchases=fits[kind], spend=spend, horizon_days=273, shares=shares)
+    counts = fits[kind].count_distribution(some, 273, max_count=200)
+    p, q, gamma = (spend.params_[symbol] for symbol in ("p", "q", "gamma"))
+    n = np.arange(1, 201)
+    for i, (x, m) in enumerate(some[["frequency", "monetary_value"]].to_numpy()):
+
+        def below(s, i=i, x=x, m=m):
+            return counts[i, 0] + counts[i, 1:] @ betainc(p * n, q + p * x, s / (s + gamma + x * m))
+
+        for share, end in zip(shares, found[:, i], strict=True):
+            if counts[i, 0] >= share:
+                assert end == 0
+            else:
+                assert end == pytest.approx(brentq(lambda s: below(s) - share, 0, 1e6), rel=2e-3)  # noqa: B023
+
+
+def test_quantiles_without_draws_are_those_of_the_simulation(summary, fits, spend):
+    certain = {"purchases": fits[BetaGeoModel], "spend": spend, "horizon_days": 273}
+    drawn = predictive_intervals(summary, **certain, n_draws=2000, random_state=0, parameter_uncertainty=False)
+    low, high = predictive_quantiles(summary, **certain)
+    assert low.sum() == pytest.approx(drawn["amount_p05"].sum(), rel=0.25)  # a handful are above 0, just
+    assert high.sum() == pytest.approx(drawn["amount_p95"].sum(), rel=0.005)
+    assert interval_coverage(summary["holdout_amount"], low, high).coverage == pytest.approx(0.93, abs=0.01)
+    # neither the order of the rows nor what else is in the table matters
+    mixed = summary.sample(frac=1, random_state=1)
+    again = predictive_quantiles(mixed, **certain)
+    np.testing.assert_allclose(again, np.stack([low, high])[:, mixed.index], rtol=1e-12)
+    some = mixed.head(40)
+    np.testing.assert_allclose(predictive_quantiles(some, **certain), again[:, :40], rtol=1e-3)
+
+
+def test_quantiles_of_extreme_histories_are_finite(fits, spend):
+    rows = {"frequency": [1000.0, 0, 1, 1000], "recency": [9999.0, 0, 0.5, 1.0], "T": [10_000.0, 10_000, 10_000, 1.0]}
+    rows = pd.DataFrame(rows).assign(monetary_value=[20.0, 0, -3.0, 0.01], time_unit_days=7.0)
+    for kind in MODELS:
+        found = predictive_quantiles(rows, purchases=fits[kind], spend=spend, horizon_days=365)
+        assert np.isfinite(found).all()
+        assert (found >= 0).all()
+        assert (found[0] <= found[1]).all()
+    with pytest.raises(ValueError, match="shares"):
+        predictive_quantiles(rows, purchases=fits[kind], spend=spend, horizon_days=365, shares=(0.0,))
 
 
 # --- populations that are what the model says

@@ -128,6 +128,17 @@ def test_another_population_is_told(summary, model):
     assert "+" in told
 
 
+def test_a_large_table_has_the_same_intervals_without_draws(summary, model, monkeypatch):
+    drawn = model.customer_table(summary, n_draws=4000)
+    monkeypatch.setattr("clvlib.value.saving._MANY", 1000)
+    exact = model.customer_table(summary)
+    assert exact.columns.tolist() == drawn.columns.tolist()
+    pd.testing.assert_series_equal(exact["clv"], drawn["clv"])
+    assert (exact["clv_p05"] <= exact["clv_p95"]).all()
+    assert exact["clv_p95"].sum() == pytest.approx(drawn["clv_p95"].sum(), rel=0.01)
+    assert exact["clv_p05"].sum() == pytest.approx(drawn["clv_p05"].sum(), rel=0.05)
+
+
 # --- what is refused
 
 
