@@ -13,7 +13,7 @@ a percent (lifetimes stops where we go on to the last digit), and ours must be t
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 
 import lifetimes
 import numpy as np
@@ -22,7 +22,7 @@ from _side_by_side import Way, conditions, markdown, side_by_side
 
 from clvlib.datasets import load_cdnow
 from clvlib.rfm import rfm_summary
-from clvlib.value import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel
+from clvlib.value import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel, PurchaseModel
 
 Fit = Callable[[pd.DataFrame], dict[str, float]]
 
@@ -57,6 +57,13 @@ MODELS: dict[str, tuple[type, dict[str, tuple[Fit, int]]]] = {
             "lifetimes": (lifetimes_frequency(lifetimes.ModifiedBetaGeoFitter), 10**5),
         },
     ),
+    "Pareto/NBD": (
+        ParetoNBDModel,
+        {
+            "clvlib": (ours(ParetoNBDModel), 10**9),
+            "lifetimes": (lifetimes_frequency(lifetimes.ParetoNBDFitter), 10**5),
+        },
+    ),
     "Gamma-Gamma": (
         GammaGammaModel,
         {
@@ -67,12 +74,17 @@ MODELS: dict[str, tuple[type, dict[str, tuple[Fit, int]]]] = {
 }
 
 
-def simulated(n_customers: int) -> pd.DataFrame:
-    """Customers of BG/NBD and Gamma-Gamma with CDNOW's parameters, in weeks, on whole days."""
+#: Of which model the simulated customers are, with its parameters for CDNOW in weeks: BG/NBD's but where stated.
+BG_NBD = (BetaGeoModel, (0.2426, 4.4136, 0.7929, 2.4259))
+BUYERS = {ParetoNBDModel: (ParetoNBDModel, (0.5533, 10.5777, 0.6062, 11.6687))}
+
+
+@cache
+def simulated(n_customers: int, buyers: type[PurchaseModel], params: tuple[float, ...]) -> pd.DataFrame:
+    """Customers of a purchase model and Gamma-Gamma with CDNOW's parameters, in weeks, on whole days."""
     rng = np.random.default_rng(n_customers)
-    model, spend = BetaGeoModel(), GammaGammaModel()
-    model.params_ = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
-    model.time_unit_days_ = 7.0
+    model, spend = buyers(), GammaGammaModel()
+    model.params_, model.time_unit_days_ = dict(zip(buyers._symbols, params, strict=True)), 7.0
     spend.params_ = {"p": 6.25, "q": 3.74, "gamma": 15.44}
     table = model.simulate_new_customers(n_customers, days=rng.integers(365, 730, n_customers), random_state=rng)
     table["recency"] = np.rint(table["recency"] * 7) / 7
@@ -89,22 +101,26 @@ def same(model: type, summary: pd.DataFrame, theirs: dict[str, float], mine: dic
     assert judge.log_likelihood(summary, theirs) <= judge.log_likelihood(summary, mine) + 1e-9
 
 
-def tables(sizes: list[int]) -> Iterator[tuple[str, pd.DataFrame]]:
+def tables(sizes: list[int]) -> Iterator[tuple[str, Callable[[type], pd.DataFrame]]]:
+    """For each size a title, and what gives the customers to fit a model to."""
     cdnow = rfm_summary(load_cdnow().lines, calibration_end="1997-09-30", time_unit="W")
-    yield f"CDNOW, {len(cdnow):,} customers", cdnow
+    yield f"CDNOW, {len(cdnow):,} customers", lambda model: cdnow
     for size in sizes:
-        yield f"{size:,} customers", simulated(size)
+        yield f"{size:,} customers", lambda model, size=size: simulated(size, *BUYERS.get(model, BG_NBD))
 
 
 def main() -> None:
     sizes = [int(text.replace("_", "")) for text in sys.argv[1:]] or [100_000, 1_000_000]
     warnings.filterwarnings("ignore", module="lifetimes|autograd|pandas")
     print(f"{conditions('lifetimes')}; `python {' '.join(['benchmarks/fits.py', *sys.argv[1:]])}`\n")
-    for title, summary in tables(sizes):
+    for title, customers in tables(sizes):
         for name, (model, ways) in MODELS.items():
+            summary = customers(model)
+            # the slowest, Pareto/NBD in lifetimes, takes the better part of a minute for 100,000 customers
+            patience = None if len(summary) < 50_000 else 1 if model in BUYERS else 2
             timings = side_by_side(
                 [
-                    Way(way, partial(fit, summary), rounds=None if way == "clvlib" or len(summary) < 50_000 else 2)
+                    Way(way, partial(fit, summary), rounds=None if way == "clvlib" else patience)
                     for way, (fit, largest) in ways.items()
                     if len(summary) <= largest
                 ],
