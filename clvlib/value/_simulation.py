@@ -68,6 +68,9 @@ class Simulation:
         self.x, self.t_x, self.T, self.t = purchases._history(summary, horizon_days)
         unit = purchases._unit(summary)
         self.delta = delta * unit
+        # a model of opportunities (BG/BB) has no rate of purchase
+        self.discrete = "n_opportunities" in purchases._columns
+        self.t = math.floor(self.t + 1e-9) if self.discrete else self.t
         self.n_draws = n_draws
         value = column(summary, "monetary_value")
         spend.expected_spend(summary)  # refuses what it cannot value
@@ -124,6 +127,8 @@ class Simulation:
             when = self.rng.random(len(which))
             first = np.cumsum(number) - number
             when[first[last_at_end[buyers]]] = 1.0
+            if self.discrete:  # at one of the opportunities, the first of which is a time unit away
+                when = (np.floor(when * self.t) + 1) / self.t
             each = self.rng.standard_gamma(p, len(which)) * np.exp(-self.delta * when * span[buyers][which])
             drawn = np.bincount(which, weights=each, minlength=len(buyers))
         else:
@@ -135,11 +140,10 @@ class Simulation:
     def _purchases(self, model: PurchaseModel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Counts, the time they are spread over evenly, and whether one of them falls at its very end."""
         x, t_x, T, t = self.x[rows], self.t_x[rows], self.T[rows], self.t
-        try:
-            rate, end = model._draw_individuals(x, t_x, T, self.rng)
-        except NotImplementedError:  # a model of counts alone: its purchases fall anywhere
+        if self.discrete:
             counts = model._draw_counts(x, t_x, T, t, self.rng)
             return counts, np.full(len(x), t), np.zeros(len(x), dtype=bool)
+        rate, end = model._draw_individuals(x, t_x, T, self.rng)
         if not _leaves_after_purchase(model):
             span = np.minimum(end, t)
             return self.rng.poisson(rate * span), span, np.zeros(len(x), dtype=bool)

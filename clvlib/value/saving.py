@@ -39,11 +39,16 @@ _PURCHASES = {
     "ModifiedBetaGeoModel": "modified_beta_geo",
     "NBDModel": "nbd",
     "ParetoNBDModel": "pareto_nbd",
-    "BetaGeoBetaBinomModel": "beta_geo_beta_binom",
 }
 _SPEND = {"GammaGammaModel": "gamma_gamma"}
 _ROLES = {"purchases": _PURCHASES, "spend": _SPEND}
-_KNOWN = {**_PURCHASES, **_SPEND, "ShiftedBetaGeoModel": "shifted_beta_geo"}
+#: Models of opportunities and contracts, which no log is summed up for, are kept alone.
+_KNOWN = {
+    **_PURCHASES,
+    **_SPEND,
+    "BetaGeoBetaBinomModel": "beta_geo_beta_binom",
+    "ShiftedBetaGeoModel": "shifted_beta_geo",
+}
 _TIME_UNITS = {"D": 1.0, "W": 7.0, "M": 365 / 12, "Y": 365.0}
 _TEXTS = ("currency", "calibration_end")
 _NUMBERS = ("margin_rate", "annual_discount_rate", "horizon_days")

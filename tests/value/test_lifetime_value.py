@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from clvlib.datasets import load
 from clvlib.rfm import rfm_summary
 from clvlib.value import (
+    BetaGeoBetaBinomModel,
     BetaGeoModel,
     GammaGammaModel,
     ModifiedBetaGeoModel,
@@ -203,6 +204,28 @@ def test_discounted_draws_have_the_exact_mean(summary, kind):
     error = amounts.std(axis=0) / math.sqrt(4000)
     assert np.abs((amounts.mean(axis=0) - exact.to_numpy()) / error).max() < 5
     assert amounts.sum(axis=1).mean() == pytest.approx(exact.sum(), rel=0.01)
+
+
+def test_a_model_of_opportunities_is_valued_too():
+    """BG/BB on the donations' parameters (Fader, Hardie & Shang 2010), with amounts: gifts fall once a year."""
+    model = made(BetaGeoBetaBinomModel, {"alpha": 1.204, "beta": 0.750, "gamma": 0.657, "delta": 2.783})
+    rows = {"frequency": [0.0, 2, 6], "recency": [0.0, 4, 6], "n_opportunities": 6.0, "monetary_value": [0.0, 30, 50]}
+    rows = pd.DataFrame(rows).assign(time_unit_days=365.0)
+    table = value(rows, model, horizon_days=5 * 365, margin_rate=1.0, n_draws=20_000, random_state=0)
+    yearly = np.diff([model.expected_purchases(rows, 365.0 * year) for year in range(6)], axis=0)
+    discounted = (yearly / 1.1 ** np.arange(1, 6)[:, None]).sum(axis=0)
+    np.testing.assert_allclose(table["clv"], discounted * SPEND.expected_spend(rows), rtol=1e-9)
+    from clvlib.value._simulation import Simulation
+
+    chunks = Simulation(
+        rows, purchases=model, spend=SPEND, horizon_days=5 * 365, delta=math.log(1.1) / 365, n_draws=40_000,
+        random_state=1,
+    )  # fmt: skip
+    amounts = np.concatenate([chunk.amounts for chunk in chunks], axis=1)
+    # given their number, gifts are taken to fall evenly, though who leaves gives early
+    np.testing.assert_allclose(amounts.mean(axis=0)[1:], table["clv"][1:], rtol=0.03)
+    assert (table["clv_p05"] == 0).all()
+    assert (table["clv_p95"] > table["clv"])[1:].all()
 
 
 def test_a_negative_margin_keeps_its_interval_upright(summary):
