@@ -94,9 +94,9 @@ class ConformalIntervals:
     widths, inwards if it is negative. Since the unit is the interval's own width, the earlier horizon may be shorter
     than today's.
 
-    Money has a floor. Where the model's interval begins at zero or below and nobody's outcome was negative, an outcome
-    cannot lie under it: such an interval keeps its lower end and is moved at the upper end alone. (Moving both ends
-    inwards would exclude all who bought nothing, and there are many of them.)
+    Money has a floor. Where the model's interval begins at zero or below, hardly an outcome lies under it: such an
+    interval keeps its lower end when intervals are moved inwards (or all who bought nothing would fall out of it, and
+    there are many of them), and is moved below zero only where an outcome was negative, for returns.
 
     The promise is of the share over all customers ("marginal"), not of each kind of customer: look at
     :meth:`coverage_by` before you rely on it for the best ones. ``level`` 0.9 moves the columns ``amount_p05`` and
@@ -163,24 +163,21 @@ class ConformalIntervals:
 
     def _moved(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         by = self.shift_ * _unit(low, high)
-        bounded = self._bounded(low)
-        new_low = np.where(bounded, low, low - by)
-        new_high = high + by
-        # an interval moved inwards by more than its half is a point, and where it is bounded never leaves out its start
-        crossed = new_low > new_high
-        middle = np.where(bounded, low, (new_low + new_high) / 2)
+        bounded = low <= 0
+        new_low = low - np.where(bounded, max(self.shift_, 0.0) * _unit(low, high), by)
+        # who buys nothing is never moved out of an interval that has 0 in it
+        new_high = np.maximum(high + by, np.where(bounded, np.minimum(high, 0.0), -np.inf))
+        crossed = new_low > new_high  # moved inwards by more than its half: a point
+        middle = (new_low + new_high) / 2
         new_low, new_high = np.where(crossed, middle, new_low), np.where(crossed, middle, new_high)
-        return np.maximum(new_low, self.lowest_), np.maximum(new_high, self.lowest_)
-
-    def _bounded(self, low: np.ndarray) -> np.ndarray:
-        return (low <= 0) & (self.lowest_ == 0)
+        return (new_low if self.lowest_ < 0 else np.maximum(new_low, np.minimum(low, 0.0))), new_high
 
     def _scores(self, low: np.ndarray, high: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-        above = high - outcome
-        # exactly what _moved does: an outcome at a bounded lower end is covered wherever the upper end is moved to
-        below = np.where(self._bounded(low), -np.inf, low - outcome)
-        score = np.maximum(below, -above) / _unit(low, high)
-        return np.where(self._bounded(low) & (outcome <= np.maximum(low, 0)), -1.0, score)  # -1: moved to a point
+        """By how many units the intervals must be moved for :meth:`_moved` to cover each outcome."""
+        below = np.where((low <= 0) & (outcome >= 0), -np.inf, low - outcome)
+        score = np.maximum(below, outcome - high) / _unit(low, high)
+        always = (low <= 0) & (outcome == 0) & (high >= 0)
+        return np.where(always, -1.0, score)  # no interval is as wide as its unit
 
 
 def _check_level(level: float) -> None:

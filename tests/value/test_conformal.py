@@ -93,6 +93,16 @@ def test_returns_can_lie_below_zero():
     assert model.predict(table([0.0], 0.0, 12.0))["amount_p05"].item() == pytest.approx(-5)
 
 
+def test_a_few_returns_do_not_keep_intervals_wide():
+    rng = np.random.default_rng(6)
+    then, now = zero_inflated(rng, 5000), zero_inflated(rng, 5000)
+    for one in (then, now):
+        one.loc[rng.random(5000) < 0.01, "holdout_amount"] = -20.0
+    model = ConformalIntervals(level=0.8).fit(then)
+    assert model.shift_ < 0
+    assert coverage(model, now) == pytest.approx(0.8, abs=0.02)
+
+
 def test_a_shop_that_changes_breaks_the_promise():
     rng = np.random.default_rng(4)
     model = ConformalIntervals().fit(zero_inflated(rng, 5000))
