@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clvlib.columns import COLUMNS, Column
+from clvlib.reporting.merge import named
 
 __all__ = ["describe_columns", "describe_tables"]
 
@@ -84,22 +85,13 @@ def describe_columns(
 
 
 def _merged(chapters: list[dict]) -> dict[str, list[dict]]:
-    """Which chapters' tables went into which file, as :func:`clvlib.reporting.merge.merge_customers` names them."""
-    files: dict[str, list[dict]] = {}
-    stems: dict[tuple, str] = {}
+    """Which chapters' tables went into which file."""
+    datasets: dict[tuple, list[dict]] = {}
     for chapter in chapters:
-        if not chapter["customers"]:
-            continue
-        data = chapter["data"]
-        key = (data["name"], data.get("sha256"), data.get("lines"))
-        if key not in stems:
-            stem = wanted = re.sub(r"[^\w.-]", "_", data["name"]) or "customers"
-            number = 2
-            while stem in files:
-                stem, number = f"{wanted}-{number}", number + 1
-            stems[key] = stem
-        files.setdefault(stems[key], []).append(chapter)
-    return files
+        if chapter["customers"]:
+            data = chapter["data"]
+            datasets.setdefault((data["name"], data.get("sha256"), data.get("lines")), []).append(chapter)
+    return dict(named(datasets))
 
 
 def _words(kind: pa.DataType) -> str:

@@ -17,10 +17,14 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["inert", "merge_customers", "merge_models", "write_csv"]
+__all__ = ["inert", "merge_customers", "merge_models", "named", "write_csv"]
 
 #: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
 _FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
+#: Types that cannot say "not known", and their namesakes that can.
+_KNOWING_GAPS = {"bool": "boolean"} | {
+    f"{sign}int{bits}": f"{sign.upper()}Int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
 #: Where a cell starts: a spreadsheet that separates by semicolons sees one behind each, and a row behind a line's end.
 _START = r"^|(?<=[;\n\r])"
 
@@ -36,7 +40,7 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
     """
     folder = out / "customers"
     written: list[Path] = []
-    for stem, parts in _named(_tables(out, run)):
+    for stem, parts in named(_tables(out, run)):
         table = _joined(parts)
         table["currency"] = parts[0]["currency"]
         table["run_id"] = run["run_id"]
@@ -62,7 +66,7 @@ def merge_models(out: Path, run: dict[str, Any]) -> list[Path]:
     """
     folder = out / "models"
     written: list[Path] = []
-    for stem, parts in _named(_handed(out, run, either=("customers", "model"))):
+    for stem, parts in named(_handed(out, run, either=("customers", "model"))):
         models = [(number, path.parent, document) for number, path, document in parts if document.get("model")]
         for number, handed, document in models:
             folder.mkdir(exist_ok=True)
@@ -73,6 +77,18 @@ def merge_models(out: Path, run: dict[str, Any]) -> list[Path]:
             written.append(target)
     _remove(folder, run.get("models", []), written)
     return written
+
+
+def named(datasets: dict[tuple, list]) -> Iterable[tuple[str, list]]:
+    """Each data set's parts behind the name of its files; of two data sets with one name, the second gets ``-2``."""
+    stems: list[str] = []
+    for (dataset, *_), parts in datasets.items():
+        stem = wanted = re.sub(r"[^\w.-]", "_", dataset) or "customers"
+        number = 2
+        while stem in stems:
+            stem, number = f"{wanted}-{number}", number + 1
+        stems.append(stem)
+        yield stem, parts
 
 
 def inert(text: str) -> str:
@@ -131,18 +147,6 @@ def _tables(out: Path, run: dict[str, Any]) -> dict[tuple, list[dict[str, Any]]]
     return tables
 
 
-def _named(datasets: dict[tuple, list]) -> Iterable[tuple[str, list]]:
-    """Each data set's parts behind the name of its files; of two data sets with one name, the second gets ``-2``."""
-    stems: list[str] = []
-    for (dataset, *_), parts in datasets.items():
-        stem = wanted = re.sub(r"[^\w.-]", "_", dataset) or "customers"
-        number = 2
-        while stem in stems:
-            stem, number = f"{wanted}-{number}", number + 1
-        stems.append(stem)
-        yield stem, parts
-
-
 def _remove(folder: Path, before: Iterable[str], written: list[Path]) -> None:
     """What an earlier run wrote and this one has not."""
     for stale in {folder / Path(name).name for name in before} - set(written):
@@ -157,7 +161,8 @@ def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
         table.rename(columns={name: f"{name}_{part['number']}" for name in apart})
         for table, part in zip(tables, parts, strict=True)
     ]
-    joined = reduce(lambda left, right: left.combine_first(right), renamed)
+    # A gap would make a float of a whole number, and a long number inexact, so it gets a type that knows gaps.
+    joined = reduce(lambda left, right: left.combine_first(right), map(_knowing_gaps, renamed))
     joined = joined[list(dict.fromkeys(name for table in renamed for name in table.columns))]
     for fact in ("as_of", "horizon_days"):
         # Not every table looks ahead; one that does not leaves the horizon to those that do.
@@ -166,7 +171,15 @@ def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
             joined[fact] = next(iter(told.values()), None)
         else:
             joined = joined.assign(**{f"{fact}_{number}": value for number, value in told.items()})
+    plain = {gaps: plain for plain, gaps in _KNOWING_GAPS.items()}
+    whole = {name: plain[dtype.name] for name, dtype in joined.dtypes.items() if dtype.name in plain}
+    joined = joined.astype({name: dtype for name, dtype in whole.items() if not joined[name].hasnans})
     return joined.rename_axis("customer_id").sort_index().reset_index()
+
+
+def _knowing_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    types = {name: dtype.name for name, dtype in table.dtypes.items()}
+    return table.astype({name: _KNOWING_GAPS[dtype] for name, dtype in types.items() if dtype in _KNOWING_GAPS})
 
 
 def _agree(series: list[pd.Series]) -> bool:

@@ -54,6 +54,27 @@ def test_tables_are_joined_outer_with_what_holds_for_all(handed, tmp_path):
     pd.testing.assert_frame_equal(from_csv, expected)
 
 
+def test_whole_numbers_and_truth_values_stay_what_they_are_beside_gaps(handed, tmp_path):
+    long = 2**60 + 1  # no float holds it
+    handed("12_stages", table(customer_id=["a", "b"], cluster=[7, long], is_new=[True, False], n_orders=[1, 2]))
+    handed("31_clv", table(customer_id=["b", "c"], n_orders=[2, 3], clv=[1.0, 2.0]))
+    merge_customers(tmp_path, handed.run)
+    found = merged(tmp_path).set_index("customer_id")
+    assert found["cluster"].dropna().to_dict() == {"a": 7, "b": long}
+    assert found.dtypes[["cluster", "is_new", "n_orders", "clv"]].astype(str).tolist() == [
+        "Int64",
+        "boolean",
+        "int64",
+        "float64",
+    ]
+    rows = (tmp_path / "customers" / "shop.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [row.split(",")[:5] for row in rows[1:]] == [
+        ["a", "7", "True", "1", ""],
+        ["b", str(long), "False", "2", "1"],
+        ["c", "", "", "3", "2"],
+    ]
+
+
 def test_one_name_with_two_meanings_becomes_two_columns(handed, tmp_path):
     handed("31_clv", table(customer_id=["a", "b"], clv=[1.0, 2.0], total_spend=[5.0, 6.0]), as_of="2020-06-30")
     handed("33_supervised", table(customer_id=["a", "c"], clv=[9.0, 3.0], total_spend=[5.0, 7.0]), as_of="2020-03-31")
