@@ -20,6 +20,7 @@ FEATURES: dict[str, str] = {
     "monetary_value": "mean net amount of a repeat purchase day, currency; missing where there is none",
     "spend_per_30d": "total_spend per 30 days of age (of 30 days for who is younger), currency",
     "spend_last_{d}d": "sum of the purchases of the last d days, currency",
+    "repeat_spend_last_{d}d": "the same without the first day, so that it means one thing for the young and the old",
     "purchase_days_last_{d}d": "purchase days among the last d days",
     "spend_trend": "purchases of the last d days less those of the d before, over both; d in the middle; 0 without any",
     "mean_gap_days": "mean days between purchase days; missing where there is one only",
@@ -127,6 +128,9 @@ class _Facts:
         }
         for d in windows:
             out[f"spend_last_{d}d"] = self._sum(cb, np.where(ago <= d, ab, 0.0))
+        again = ago < first[cb]
+        for d in windows:
+            out[f"repeat_spend_last_{d}d"] = self._sum(cb, np.where(again & (ago <= d), ab, 0.0))
         for d in windows:
             out[f"purchase_days_last_{d}d"] = self._sum(who, (day_ago <= d).astype(float))
         middle = windows[len(windows) // 2]

@@ -67,6 +67,7 @@ def _slowly(lines, customer, cut):
         "monetary_value": later["amount"].sum() / (len(days) - 1) if len(days) > 1 else np.nan,
         "spend_per_30d": 30 * own["amount"].sum() / max(age, 30),
         **{f"spend_last_{d}d": spent(0, d) for d in (30, 90, 180)},
+        **{f"repeat_spend_last_{d}d": spent(0, min(d, age - 1)) for d in (30, 90, 180)},
         **{f"purchase_days_last_{d}d": days_in(d) for d in (30, 90, 180)},
         "spend_trend": (late - early) / (late + early) if late + early > 0 else 0.0,
         "mean_gap_days": gaps.mean() if len(gaps) else np.nan,
