@@ -16,7 +16,7 @@ about 50 nodes; and ln M is so smooth in ln(c + t) that 15 to 40 Chebyshev point
 
 import numpy as np
 
-__all__ = ["Ages", "leaving_first", "power_integral", "product"]
+__all__ = ["leaving_first", "leaving_first_of_many", "power_integral", "product"]
 
 #: Multiplications in one matrix product up to which OpenBLAS stays on the thread that asks.
 _ALONE = 1 << 18
@@ -81,6 +81,21 @@ def leaving_first(
     return log_m, gradient, hessian
 
 
+def leaving_first_of_many(params: np.ndarray, x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """ln M for several parameters at once, shape (n_params, 4): on one rule that serves all. (n_params, n_x, n_t)."""
+    r, alpha, s, beta = params.T[:, :, None]
+    shape = r + x.min()
+    late = beta + t
+    g = (alpha + t) / late
+    y, weight = _rule(shape.min(), s.min(), np.ptp(x) + np.ptp(shape), g, s.max())
+    near = y < _NEAR
+    log_u, rise = (part.reshape(*g.shape, len(y)) for part in _logarithms(y, g.ravel()))
+    slow = np.where(near, (1 - shape) * y, -(shape + s) * y)
+    base = weight * np.exp(slow[:, None] - (s[:, None] + 1) * np.where(near, rise, log_u))
+    total = product(base.reshape(-1, len(y)), np.exp(-np.multiply.outer(y, x - x.min())))
+    return (np.log(s * g)[:, :, None] + np.log(total).reshape(*g.shape, len(x))).transpose(0, 2, 1)
+
+
 def _logarithms(y: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln u, u = e^-y + g (1 - e^-y), and ln u + y = ln(1 + g (e^y - 1)), both without cancellation; (n_t, n_y)."""
     near = y < _NEAR
@@ -104,52 +119,6 @@ def power_integral(a: float, b: np.ndarray, g: float) -> np.ndarray:
     return np.exp(-slow - more - np.multiply.outer(b, fast)) @ weight
 
 
-class Ages:
-    """A function of age known at few nodes, carried to the ages of the customers, and sums over ages carried back.
-
-    Chebyshev interpolation in ln(c + t), where c lies just below the smaller of alpha and beta: all singularities of
-    ln M lie at ages between -max(alpha, beta) and -min(alpha, beta), so the number of nodes for full precision is
-    known beforehand.
-    """
-
-    def __init__(self, t: np.ndarray, smallest: float) -> None:
-        """t: the ages, shape (n_t,). smallest: min(alpha, beta)."""
-        self.t = t
-        self.c = smallest / 1.5
-        low, high = np.log(self.c + t.min()), np.log(self.c + t.max())
-        half = max((high - low) / 2, 1e-12)
-        ellipse = np.pi / half + np.hypot(1, np.pi / half)
-        n = int(np.ceil(31 / np.log(ellipse))) + 3
-        self.direct = 2 * n >= len(t)
-        if self.direct:
-            self.nodes = t
-            return
-        degree = np.arange(n)
-        angles = np.pi * (degree + 0.5) / n
-        self.nodes = np.exp(low + half * (1 + np.cos(angles))) - self.c
-        place = np.arccos(np.clip((np.log(self.c + t) - low) / half - 1, -1, 1))
-        to_coefficients = np.cos(np.outer(degree, angles)) * (2 - (degree == 0))[:, None] / n
-        self.spread = product(np.cos(np.multiply.outer(place, degree)), to_coefficients)
-
-    def serves(self, smallest: float) -> bool:
-        """Is this grid still fine enough for such a min(alpha, beta)?"""
-        return self.direct or self.c <= smallest <= 5 * self.c
-
-    def forth(self, at_nodes: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
-        """(k, n_nodes) -> (k, n_t), or to some of the ages only."""
-        if self.direct:
-            return at_nodes if places is None else at_nodes[:, places]
-        return product(at_nodes, (self.spread if places is None else self.spread[places]).T)
-
-    def back(self, at_ages: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
-        """The transpose of :meth:`forth`: (k, n_t) -> (k, n_nodes)."""
-        if self.direct:
-            if places is None:
-                return at_ages
-            return np.stack([np.bincount(places, weights=row, minlength=len(self.t)) for row in at_ages])
-        return product(at_ages, self.spread if places is None else self.spread[places])
-
-
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """``a @ b`` in pieces so small that no thread team is started.
 
@@ -166,19 +135,22 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found
 
 
-def _rule(slowest: float, s: float, span: float, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights in y for purchase shapes from ``slowest`` to ``slowest`` + ``span`` and all of g.
+def _rule(
+    slowest: float, s: float, span: float, g: np.ndarray, largest_s: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights in y for purchase shapes from ``slowest`` to ``slowest`` + ``span`` and all of g and s.
 
     y = y0 exp(w - e^-w), w from -3.7 in equal steps: y0 is shorter than the steepest fall of any integrand, the last
     node is where the slowest has fallen by e^-38, and the step follows from the nearest singularity,
     y = ln(1/g - 1) + i pi.
     """
     least, largest = g.min(), g.max()
+    largest_s = s if largest_s is None else largest_s
     k = slowest + s
-    y0 = 0.5 / (k + 2 * span + max(slowest - 1, 0.0) + (s + 1) * max(largest, 1.0))
+    y0 = 0.5 / (slowest + largest_s + 2 * span + max(slowest - 1, 0.0) + (largest_s + 1) * max(largest, 1.0))
     excess = max(1 / least - 1, 0.0)
     strip = 1.2 * min(1.25, np.arctan2(1.9, np.log1p(2 * excess)))
-    reach = np.log((38 + (s + 1) * np.log1p(excess)) / (k * y0)) + 0.2
+    reach = np.log((38 + (largest_s + 1) * np.log1p(excess)) / (k * y0)) + 0.2
     n = int(np.ceil((reach + 3.7) / (2 * np.pi * strip / 36)))
     w, step = np.linspace(-3.7, reach, n + 1, retstep=True)
     shrink = np.exp(-w)

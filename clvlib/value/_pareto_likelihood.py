@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvlib.value._leaving_first import Ages, leaving_first
+from clvlib.value._ages import Ages, Cells, used
+from clvlib.value._leaving_first import leaving_first, leaving_first_of_many
 from clvlib.value._maximum_likelihood import Likelihood
 from clvlib.value._summary import Triples
 
@@ -45,18 +46,49 @@ class ParetoLikelihood(Likelihood):
         customers, purchases = np.bincount(now, weights=weight), np.bincount(now, weights=weight * x)
         last = np.flatnonzero(customers)
         self.T, self.customers, self.purchases = self.t[last], customers[last], purchases[last]
-        self.cells = _Cells(level, before, now, len(self.x), len(self.t))
-        # what only (x, T) decides is computed once per such pair
-        used = np.zeros(self.cells.n, dtype=bool)
-        used[self.cells.now] = True
-        self.ends = np.flatnonzero(used)
-        self.end = (np.cumsum(used) - 1)[self.cells.now]
+        self.cells = Cells(level, before, now, len(self.x), len(self.t))
+        # what only (x, t_x) or only (x, T) decides is computed once per such pair
+        self.starts, self.start = used(self.cells.before, self.cells.n)
+        self.ends, self.end = used(self.cells.now, self.cells.n)
         self.ages: Ages | None = None
 
     def value(self, params: np.ndarray) -> float:
-        value = self._without_dropout(params)[0]
-        tables = self._tables(params, order=0)
-        return float(value + sum(self._blockwise(lambda rows: self._value_of(tables, rows))))
+        return float(self.many(params[None])[0])
+
+    def many(self, params: np.ndarray) -> np.ndarray:
+        found = np.empty(len(params))
+        # as many at once as make arrays of a block's size, those next to each other that can share the grid of ages
+        smallest, size = np.minimum(params[:, 1], params[:, 3]), max(1, 24 * BLOCK // max(self.cells.n, len(self.end)))
+        order, start = np.argsort(smallest), 0
+        while start < len(order):
+            grid = self._grid(smallest[order[start]])
+            served = [grid.serves(smallest[one]) for one in order[start : start + size]]
+            some = order[start : start + (served.index(False) if False in served else size)]
+            found[some] = self._values_on(grid, params[some])
+            start += len(some)
+        return found
+
+    def _values_on(self, grid: Ages, params: np.ndarray) -> np.ndarray:
+        r, alpha, s, beta = params.T[:, :, None]
+        shape = r + np.arange(len(self.exceeding))
+        value = np.log(shape) @ self.exceeding
+        for weights, power, scale in ((self.customers, r, alpha), (self.customers, s, beta)):
+            value -= np.einsum("ij,j->i", power * np.log1p(self.T / scale), weights)
+        value -= np.einsum("ij,j->i", np.log(alpha + self.T), self.purchases)
+        cells, n = self.cells, len(params)
+        log_m = cells.forth(grid, leaving_first_of_many(params, self.x, grid.nodes)).reshape(n, -1)
+        log_alpha, log_beta = np.log1p(self.t / alpha), np.log1p(self.t / beta)
+
+        def rise(used: np.ndarray) -> np.ndarray:
+            x, t = cells.levels(used)
+            return (r + self.x[x]) * log_alpha[:, t] + s * log_beta[:, t]
+
+        first, last = log_m[:, self.starts] - rise(self.starts), rise(self.ends)
+        m = np.exp(log_m[:, self.ends])
+        for i in range(n):
+            tables = {"first": first[i], "last": last[i], "M": m[i]}
+            value[i] += sum(self._blockwise(lambda rows, tables=tables: self._value_of(tables, rows, self.start)))
+        return value
 
     def probability_alive(self, params: np.ndarray) -> np.ndarray:
         """P(alive | x, t_x, T) of each of the triples, shape (n_triples,)."""
@@ -129,13 +161,16 @@ class ParetoLikelihood(Likelihood):
         hessian[1, 1] += _sum(self.purchases, late**2)
         return value, gradient, hessian
 
-    def _tables(self, params: np.ndarray, *, order: int) -> dict[str, Any]:
-        """What the histories look up: by cell (x, t), and by the cells (x, T) alone."""
-        r, alpha, s, beta = params
-        smallest = min(alpha, beta)
+    def _grid(self, smallest: float) -> Ages:
         grid = self.ages
         if grid is None or not grid.serves(smallest):
             grid = self.ages = Ages(self.t, smallest)
+        return grid
+
+    def _tables(self, params: np.ndarray, *, order: int) -> dict[str, Any]:
+        """What the histories look up: by cell (x, t), and by the cells (x, T) alone."""
+        r, alpha, s, beta = params
+        grid = self._grid(min(alpha, beta))
         log_m, gradient, hessian = leaving_first(params, self.x, grid.nodes, order=order)
         first = self.cells.forth(grid, log_m[None])[0]
         found = {"M": np.exp(first.ravel()[self.ends])}
@@ -161,10 +196,15 @@ class ParetoLikelihood(Likelihood):
             found["hessian"], found["grid"] = hessian, grid
         return found
 
-    def _odds(self, tables: dict[str, Any], rows: slice) -> tuple[np.ndarray | float, np.ndarray, np.ndarray]:
-        """(shift, (1 + Q) e^-shift, e^(z - shift)): ``shift`` is 0 but where e^z would overflow."""
+    def _odds(
+        self, tables: dict[str, Any], rows: slice, place: np.ndarray | None = None
+    ) -> tuple[np.ndarray | float, np.ndarray, np.ndarray]:
+        """(shift, (1 + Q) e^-shift, e^(z - shift)): ``shift`` is 0 but where e^z would overflow.
+
+        place: where in the table "first" each history finds its own; its cell (x, t_x) if not stated.
+        """
         end = self.end[rows]
-        z = tables["first"][self.cells.before[rows]] + tables["last"][end]
+        z = tables["first"][(self.cells.before if place is None else place)[rows]] + tables["last"][end]
         stays = 1 - tables["M"][end]
         if z.max(initial=0) < 600:
             leaves = np.exp(z, out=z)
@@ -173,8 +213,8 @@ class ParetoLikelihood(Likelihood):
         leaves = np.exp(z - shift)
         return shift, stays * np.exp(-shift) + leaves, leaves
 
-    def _value_of(self, tables: dict[str, Any], rows: slice) -> float:
-        shift, total, _ = self._odds(tables, rows)
+    def _value_of(self, tables: dict[str, Any], rows: slice, place: np.ndarray) -> float:
+        shift, total, _ = self._odds(tables, rows, place)
         return self.triples.weight[rows] @ (np.log(total) + shift)
 
     def _gradient_of(self, tables: dict[str, Any], rows: slice) -> tuple[float, np.ndarray, ...]:
@@ -202,55 +242,3 @@ class ParetoLikelihood(Likelihood):
 def _sum(weights: np.ndarray, values: np.ndarray) -> float:
     """Their product, summed; unlike ``@``, never by a team of threads."""
     return float(np.einsum("i,i->", weights, values))
-
-
-class _Cells:
-    """The pairs (x, t) that histories look up: all of them on a grid of days, else those that occur.
-
-    ``before``, ``now``: the cells (x, t_x) and (x, T) of each history, counted along the flattened ``shape``.
-    """
-
-    def __init__(self, level: np.ndarray, before: np.ndarray, now: np.ndarray, n_x: int, n_t: int) -> None:
-        self.before, self.now, self.n_t = level * n_t + before, level * n_t + now, n_t
-        self.grid = n_x * n_t <= max(1 << 16, 8 * len(level))
-        if self.grid:
-            self.shape: tuple[int, ...] = (n_x, n_t)
-        else:
-            cells, place = np.unique(np.concatenate((self.before, self.now)), return_inverse=True)
-            self.before, self.now = place[: len(level)], place[len(level) :]
-            self.x, self.t = np.divmod(cells, n_t)
-            self.pieces = list(pairwise(np.searchsorted(self.x, np.arange(n_x + 1))))
-            self.shape = (len(cells),)
-        self.n = int(np.prod(self.shape))
-
-    def of_x(self, values: np.ndarray) -> np.ndarray:
-        """(n_x,) in a form that broadcasts to ``shape``."""
-        return values[:, None] if self.grid else values[self.x]
-
-    def of_t(self, values: np.ndarray) -> np.ndarray:
-        """(n_t,) in a form that broadcasts to ``shape``."""
-        return values if self.grid else values[self.t]
-
-    def forth(self, ages: Ages, at_nodes: np.ndarray) -> np.ndarray:
-        """(k, n_x, n_nodes) -> (k, *shape)."""
-        k, n_x, n_nodes = at_nodes.shape
-        if self.grid:
-            return ages.forth(at_nodes.reshape(k * n_x, n_nodes)).reshape(k, *self.shape)
-        found = np.empty((k, self.n))
-        for x, (start, stop) in enumerate(self.pieces):
-            found[:, start:stop] = ages.forth(at_nodes[:, x], self.t[start:stop])
-        return found
-
-    def back(self, ages: Ages, at_cells: np.ndarray) -> np.ndarray:
-        """The transpose: (n,) -> (n_x, n_nodes)."""
-        if self.grid:
-            return ages.back(at_cells.reshape(self.shape))
-        pieces = (slice(start, stop) for start, stop in self.pieces)
-        return np.concatenate([ages.back(at_cells[None, piece], self.t[piece]) for piece in pieces])
-
-    def by_age(self, at_cells: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
-        """Sums over x, of the values themselves or times ``x``: (n,) -> (n_t,)."""
-        if self.grid:
-            return (np.ones(self.shape[0]) if x is None else x) @ at_cells.reshape(self.shape)
-        weights = at_cells if x is None else at_cells * x[self.x]
-        return np.bincount(self.t, weights=weights, minlength=self.n_t)

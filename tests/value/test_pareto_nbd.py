@@ -378,3 +378,11 @@ def test_saved_and_loaded_it_predicts_the_same(model, summary):
     again = ParetoNBDModel.from_dict(model.to_dict())
     assert (again.expected_purchases(summary, 273) == model.expected_purchases(summary, 273)).all()
     assert again.standard_errors_ == model.standard_errors_
+
+
+def test_many_parameters_at_once_are_as_one_at_a_time(model, summary):
+    rng = np.random.default_rng(0)
+    params = np.array(list(model.params_.values())) * np.exp(rng.normal(size=(200, 4)) * [0.1, 0.1, 1.0, 3.0])
+    likelihood = model.compile_likelihood(summary)
+    expected = [likelihood.gradient(row)[0] for row in params]
+    assert likelihood(params) == pytest.approx(np.array(expected), rel=1e-12)
