@@ -8,7 +8,16 @@ import pytest
 
 from clvlib.datasets import load
 from clvlib.rfm import rfm_summary
-from clvlib.value import BetaGeoModel, FitWarning, PosteriorWarning, parameter_posterior
+from clvlib.value import (
+    BetaGeoModel,
+    FitWarning,
+    GammaGammaModel,
+    ModifiedBetaGeoModel,
+    NBDModel,
+    ParetoNBDModel,
+    PosteriorWarning,
+    parameter_posterior,
+)
 from clvlib.value._fitted_model import FittedModel
 from clvlib.value._maximum_likelihood import Likelihood
 from clvlib.value._pareto_smoothing import smoothed_log_weights
@@ -70,6 +79,19 @@ def test_days_and_weeks_give_the_same_posterior(posterior):
         assert found.mean[symbol] == pytest.approx(factor * posterior.mean[symbol], rel=1e-4)
         deviation = factor * posterior.standard_deviation[symbol]
         assert found.standard_deviation[symbol] == pytest.approx(deviation, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [ModifiedBetaGeoModel, ParetoNBDModel, NBDModel, GammaGammaModel])
+def test_every_model_of_cdnow_has_a_posterior_that_can_be_trusted(summary, kind):
+    model = kind(nonpositive="leave_out") if kind is GammaGammaModel else kind()
+    found = parameter_posterior(model.fit(summary), summary, n_draws=2000, random_state=0)
+    assert found.trusted
+    assert found.pareto_k < 0.5
+    table = found.interval(0.99).set_index("parameter")
+    for symbol, value in model.params_.items():
+        assert table.loc[symbol, "low"] < value < table.loc[symbol, "high"]
+        # Pareto/NBD's s and beta have long upper tails, which the normal approximation cannot know
+        assert found.standard_deviation[symbol] > 0.9 * model.standard_errors_[symbol]
 
 
 def test_a_weight_is_as_good_as_repeated_rows(model, summary):
