@@ -68,14 +68,14 @@ def test_intervals_match_a_bootstrap_that_copies_rows(measure):
 
     rng = np.random.default_rng(7)
     draws = []
-    for _ in range(1500):
+    for _ in range(800):
         who = rng.integers(200, size=200)
         drawn = [table.iloc[who] for table in wide.values()]
         draws.append(np.mean([measured(rows, "good") - measured(rows, "poor") for rows in drawn]))
     low, high = np.quantile(draws, [0.025, 0.975])
     width = high - low
-    assert found.loc["good", "low"] == pytest.approx(low, abs=0.1 * width)
-    assert found.loc["good", "high"] == pytest.approx(high, abs=0.1 * width)
+    assert found.loc["good", "low"] == pytest.approx(low, abs=0.12 * width)
+    assert found.loc["good", "high"] == pytest.approx(high, abs=0.12 * width)
 
 
 def test_a_better_model_is_found_whichever_way_the_measure_runs():
