@@ -92,3 +92,9 @@ for seed in range(3):
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_training_that_diverges_says_so(table):
+    x, y = table
+    with pytest.raises(ValueError, match=r"the loss was (nan|inf) after \d+ epochs; use a smaller learning_rate"):
+        KerasMLP(scale_target=False, learning_rate=1e18, n_epochs=50, patience=0).fit(x, 1e18 * y)
