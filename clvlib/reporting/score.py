@@ -146,7 +146,9 @@ def _read(path: Path, scenario: Path | None) -> Ledger:
 
 
 def _notes(model: ValueModel, ledger: Ledger, day: datetime.date, summary: pd.DataFrame) -> list[str]:
-    notes = []
+    notes = [
+        f"of the fit, {type(part).__name__}: {note}" for part in (model.purchases, model.spend) for note in part.notes_
+    ]
     if ledger.currency == "XXX":
         notes.append(f"the log does not say its currency; its amounts are taken for {model.currency}, the model's")
     elif ledger.currency != model.currency:

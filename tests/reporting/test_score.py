@@ -1,5 +1,7 @@
 """``clv score``: a saved value model and a later log give one row a customer, and say what to be wary of."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -159,6 +161,15 @@ def test_a_time_the_model_has_seen_is_told(clv, files):
     assert code == 0
     assert "WARNING: as of 1997-06-30 the model, fitted to 1997-09-30, knows the future" in told
     assert "knows the future" not in clv("score", "model.json", "log.csv", "--as-of", "1997-09-30")[2]
+
+
+def test_what_the_fit_warned_of_is_told_again(clv, files, model):
+    saved = model.to_dict()
+    saved["purchases"]["notes"] = ["the likelihood hardly changes as b grows"]
+    (files / "ridge.json").write_text(json.dumps(saved), encoding="utf-8")
+    code, _, told = clv("score", "ridge.json", "log.csv")
+    assert code == 0
+    assert "of the fit, BetaGeoModel: the likelihood hardly changes as b grows" in told
 
 
 def test_another_population_is_told(clv, files, lines):
