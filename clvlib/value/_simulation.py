@@ -29,8 +29,11 @@ __all__ = ["Chunk", "Simulation", "laplace_draws"]
 
 #: Cells (customers times draws) held at once: three arrays of them are 200 MB.
 CELLS = 8_000_000
-#: Draws that share one set of parameters: what follows from parameters alone is then computed once for all of them.
-_TOGETHER = 4
+#: At least so many draws share one set of parameters, and there are no more sets than that: what follows from
+#: parameters alone is then computed once for several draws.
+_TOGETHER, _SETS = 4, 1000
+#: Where parameters are certain, as many draws are made at once as give about so many customers.
+_AT_ONCE = 20_000
 #: No direction of the log parameters is taken for wider than this: along a ridge predictions do not depend on it.
 _WIDEST = 1.0
 
@@ -78,6 +81,9 @@ class Simulation:
         self.times = np.where(value > 0, self.x, 0.0)
         self.spent = self.times * np.where(value > 0, value, 0.0)
         self.rng = np.random.default_rng(random_state)
+        self.together = max(_TOGETHER, -(-n_draws // _SETS))
+        if purchase_draws is None and spend_draws is None:
+            self.together = max(self.together, _AT_ONCE // len(self.x))
         self.purchases = self._parameters(purchases, purchase_draws)
         self.spend = self._parameters(spend, spend_draws)
 
@@ -88,17 +94,17 @@ class Simulation:
             rows = slice(start, min(start + size, n))
             counts = np.empty((self.n_draws, rows.stop - rows.start), dtype=np.int32)
             amounts = np.empty(counts.shape)
-            for j in range(0, self.n_draws, _TOGETHER):
-                together = slice(j, min(j + _TOGETHER, self.n_draws))
+            for j in range(0, self.n_draws, self.together):
+                together = slice(j, min(j + self.together, self.n_draws))
                 shape = counts[together].shape
-                drawn = self._draw(j // _TOGETHER, np.tile(np.arange(rows.start, rows.stop), shape[0]))
+                drawn = self._draw(j // self.together, np.tile(np.arange(rows.start, rows.stop), shape[0]))
                 counts[together], amounts[together] = (values.reshape(shape) for values in drawn)
             yield Chunk(rows, counts, amounts)
 
     def _parameters(self, model: FittedModel, draws: pd.DataFrame | None) -> list[FittedModel]:
         """The models of the draws: one for all, or one for each few."""
         model._parameters()
-        n_sets = -(-self.n_draws // _TOGETHER)
+        n_sets = -(-self.n_draws // self.together)
         if draws is None:
             return [model] * n_sets
         if list(draws.columns) != list(model._symbols) or not len(draws):

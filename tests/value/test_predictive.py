@@ -167,7 +167,10 @@ def test_quantiles_without_draws_are_those_of_the_simulation(summary, fits, spen
     certain = {"purchases": fits[BetaGeoModel], "spend": spend, "horizon_days": 273}
     drawn = predictive_intervals(summary, **certain, n_draws=2000, random_state=0, parameter_uncertainty=False)
     low, high = predictive_quantiles(summary, **certain)
-    assert low.sum() == pytest.approx(drawn["amount_p05"].sum(), rel=0.25)  # a handful are above 0, just
+    nothing = fits[BetaGeoModel].count_distribution(summary, 273, max_count=0)[:, 0]
+    surely = nothing < 0.03  # where it is close to 5 %, a drawn end jumps between 0 and a purchase
+    assert (low[nothing > 0.05] == 0).all()
+    assert low[surely].sum() == pytest.approx(drawn["amount_p05"][surely].sum(), rel=0.1)
     assert high.sum() == pytest.approx(drawn["amount_p95"].sum(), rel=0.005)
     assert interval_coverage(summary["holdout_amount"], low, high).coverage == pytest.approx(0.93, abs=0.01)
     # neither the order of the rows nor what else is in the table matters
