@@ -6,11 +6,14 @@ assumed is that customers miss today as they missed then: customers of one origi
 only where the shop has not changed. Two ways:
 
 :func:`conformal_level` asks at which nominal level the model's own predictive distribution would have covered the share
-that is wanted (distributional conformal prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118). It bears an earlier
-horizon that is shorter than today's, and is the one to take for models of this house.
+that is wanted (distributional conformal prediction: Chernozhukov, Wüthrich & Zhu 2021, PNAS 118).
 
 :class:`ConformalIntervals` moves the ends of any table of intervals, in units of their width (conformalised quantile
 regression: Romano, Patterson & Candès 2019, NeurIPS 32, section 4): for contenders that have nothing but two ends.
+
+Both want an earlier horizon as long as today's. Within a short one hardly anybody buys, and intervals of [0, 0] do well;
+what is learnt from that is too narrow for a longer one. Inside CDNOW's calibration 90 % became 89 and 90 % at equal
+horizons, and 83 to 86 % where today's horizon was two to three times the earlier one.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ class ConformalLevel(NamedTuple):
     """``nominal``: the level to ask of :func:`clvlib.value.predictive_intervals` so that ``level`` is covered.
 
     ``coverage_before``: the share that the interval of nominal level ``level`` covered at the earlier origin, whose
-    ``n_customers`` this rests on.
+    ``n_customers`` and ``horizon_days`` this rests on; ask for no horizon that is much longer.
     """
 
     nominal: float
     level: float
     coverage_before: float
     n_customers: int
+    horizon_days: float
 
 
 def conformal_level(
@@ -81,7 +85,7 @@ def conformal_level(
     tail = float(np.partition(depth, rank - 1)[rank - 1])
     # an outcome beyond all draws is at a depth of 0, for which the widest interval there is must do
     nominal = 1 - 2 * min(max(tail, 0.5 / n_draws), 0.5 - 0.5 / n_draws)
-    return ConformalLevel(nominal, level, float((depth >= (1 - level) / 2 - 1e-9).mean()), n)
+    return ConformalLevel(nominal, level, float((depth >= (1 - level) / 2 - 1e-9).mean()), n, float(days[0]))
 
 
 class ConformalIntervals:
@@ -91,8 +95,7 @@ class ConformalIntervals:
     in units of the interval's width plus a tenth of the mean width:
     ``max(amount_p05 - y, y - amount_p95) / (amount_p95 - amount_p05 + 0.1 mean width)``. The ceil((n + 1) level)-th
     smallest score (Romano et al. 2019, equation 11) is ``shift_``; every interval is moved outwards by so many of its
-    widths, inwards if it is negative. Since the unit is the interval's own width, the earlier horizon may be shorter
-    than today's.
+    widths, inwards if it is negative.
 
     Money has a floor. Where the model's interval begins at zero or below, hardly an outcome lies under it: such an
     interval keeps its lower end when intervals are moved inwards (or all who bought nothing would fall out of it, and
