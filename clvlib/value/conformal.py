@@ -11,8 +11,8 @@ that is wanted (distributional conformal prediction: Chernozhukov, Wüthrich & Z
 :class:`ConformalIntervals` moves the ends of any table of intervals, in units of their width (conformalised quantile
 regression: Romano, Patterson & Candès 2019, NeurIPS 32, section 4): for contenders that have nothing but two ends.
 
-Both want an earlier horizon as long as today's. Within a short one hardly anybody buys, and intervals of [0, 0] do well;
-what is learnt from that is too narrow for a longer one. Inside CDNOW's calibration 90 % became 89 and 90 % at equal
+Both want an earlier horizon as long as today's. Within a short one hardly anybody buys, and intervals of [0, 0] do
+well; what is learnt from that is too narrow for a longer one. Inside CDNOW's calibration 90 % became 89 and 90 % at equal
 horizons, and 83 to 86 % where today's horizon was two to three times the earlier one.
 """
 
