@@ -17,6 +17,11 @@ from clvlib.value.purchase_model import PurchaseModel
 
 __all__ = ["BetaGeoFamily"]
 
+#: Where a search for r, a and b begins, and goes on if it ends on a ridge.
+_SHAPES = (
+    (0.5, 0.8, 2.5), (1.0, 1.0, 50.0), (0.3, 0.1, 0.5), (1.0, 1.0, 1.0), (5.0, 0.3, 0.3), (0.1, 5.0, 5.0),
+    (5.0, 3.0, 1.0), (0.05, 0.02, 2.0),
+)  # fmt: skip
 #: Customers worked on at once, so that what that takes stays in the cache.
 _PIECE = 1 << 14
 
@@ -40,8 +45,7 @@ class BetaGeoFamily(PurchaseModel):
 
     def _guesses(self, triples: Triples) -> list[np.ndarray]:
         rate = max((triples.weight * triples.x).sum(), 0.5) / max((triples.weight * triples.T).sum(), 1e-9)
-        shapes = ((0.5, 0.8, 2.5), (1.0, 1.0, 50.0), (0.3, 0.1, 0.5))
-        return [np.array([r, r / (1.3 * rate), a, b]) for r, a, b in shapes]
+        return [np.array([r, r / (1.3 * rate), a, b]) for r, a, b in _SHAPES]
 
     def _probability_alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
         r, alpha, a, b = self._parameters()

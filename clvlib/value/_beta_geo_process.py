@@ -69,7 +69,7 @@ def draw_purchases_left(a: float, b: np.ndarray, rng: np.random.Generator) -> np
     """After how many more purchases does each customer leave? 1, 2, …, inf for never; shape of b."""
     p = rng.beta(a, b)
     wait = rng.standard_exponential(p.shape)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.floor(wait / -np.log1p(-p)) + 1
 
 

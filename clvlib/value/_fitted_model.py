@@ -56,13 +56,7 @@ class FittedModel:
         ValueError: bad input; the error names the column, the number of rows and the remedy.
         """
         likelihood = self._likelihood(summary, weights)
-        best: Maximum | None = None
-        for start in self._starts(summary, weights, likelihood):
-            found = maximise(likelihood, np.asarray(start, dtype=float))
-            if best is None or (found.converged, found.value) > (best.converged, best.value + 1e-9):
-                best = found
-            if best.converged and not self._direction(best):
-                break
+        best = self._search(likelihood, self._starts(summary, weights, likelihood))
         self._keep(best, likelihood, time_unit_of(summary))
         return self
 
@@ -181,6 +175,17 @@ class FittedModel:
         if not (np.isfinite(values) & (values > 0)).all():
             raise ValueError(f"params_ must be positive and finite, got {dict(params)}")
         return values
+
+    def _search(self, likelihood: Likelihood, starts: Sequence[ArrayLike]) -> Maximum:
+        """The best maximum from the starts; the first that is reached and is no ridge ends the search."""
+        best: Maximum | None = None
+        for start in starts:
+            found = maximise(likelihood, np.asarray(start, dtype=float))
+            if best is None or found.value > best.value + 1e-6 * (best.converged >= found.converged):
+                best = found
+            if best.converged and best.flat is None:
+                break
+        return best
 
     def _direction(self, found: Maximum) -> str:
         return direction(found, self._symbols, self._meaning)

@@ -14,8 +14,10 @@ __all__ = ["FitWarning", "Likelihood", "Maximum", "maximise"]
 GRADIENT_TOLERANCE = 1e-9
 #: ... or the length of a Newton step in log parameters; both are followed by one step more.
 STEP_TOLERANCE = 1e-6
+#: Steps in which nothing is gained before the climb ends.
+PLATEAU = 6
 #: A parameter has run away that is e^±LIMIT times what it started from.
-LIMIT = 20.0
+LIMIT = 14.0
 #: A direction along which the log parameters are known to no better than this standard error is a ridge.
 RIDGE = 1.0
 
@@ -88,7 +90,7 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 100)
     origin = np.log(np.asarray(start, dtype=float))
     theta = origin.copy()
     value, gradient, information = _logarithmic(likelihood, theta)
-    evaluations, converged = 1, False
+    evaluations, converged, heights = 1, False, [value]
     for _ in range(max_steps):
         free = (np.abs(theta - origin) < LIMIT) | (gradient * (theta - origin) < 0)
         norm = np.sqrt(gradient[free] @ gradient[free]) / likelihood.weight
@@ -114,8 +116,15 @@ def maximise(likelihood: Likelihood, start: np.ndarray, *, max_steps: int = 100)
                 break
             share *= 0.25
         else:
+            # nothing to be gained but rounding: as high as numbers go
+            converged = gradient @ step < 1e-9 * max(1.0, abs(value))
             break
         theta, (value, gradient, information) = trial, found
+        heights.append(value)
+        if len(heights) > PLATEAU and value - heights[-PLATEAU] < 1e-7:
+            # so many of Newton's steps for nothing: a parameter is on its way to where there is no more to gain
+            converged = True
+            break
     moved = theta - origin
     return Maximum(
         params=np.exp(theta),

@@ -14,13 +14,15 @@ from numpy.typing import ArrayLike
 
 from clvlib.value._fitted_model import FittedModel
 from clvlib.value._gamma_gamma_likelihood import GammaGammaLikelihood
-from clvlib.value._maximum_likelihood import Likelihood, maximise
+from clvlib.value._maximum_likelihood import Likelihood
 from clvlib.value._summary import column, read_weights, refuse
 
 __all__ = ["GammaGammaModel"]
 
 #: With fewer repeat customers than this, three parameters are not to be had.
 FEW = 50
+#: Where a search for p and q begins, and goes on if it ends on a ridge.
+_SHAPES = ((4.0, 4.0), (1.5, 2.0), (20.0, 10.0), (0.5, 1.5), (1.0, 30.0), (30.0, 2.0))
 #: A fit to more customers than this begins where the fit to a sample of them ended.
 _SAMPLED = 40_000
 #: From this correlation of frequency and spend on, the model's independence is a bad enough lie to be told at fit.
@@ -150,11 +152,13 @@ class GammaGammaModel(FittedModel):
     def _starts(self, summary: pd.DataFrame, weights: ArrayLike | None, likelihood: Likelihood) -> list[np.ndarray]:
         x, m, w = likelihood.x, likelihood.m, likelihood.by[0]
         typical = float((w * likelihood.total).sum() / likelihood.by[1].sum())
-        guesses = [np.array([p, q, typical * (q - 0.9) / p]) for p, q in ((4.0, 4.0), (1.5, 2.0), (20.0, 10.0))]
+        guesses = [np.array([p, q, typical * (q - 0.9) / p]) for p, q in _SHAPES]
         if len(x) > _SAMPLED:
             until = np.cumsum(w)
             rows = np.searchsorted(until, (np.arange(_SAMPLED // 2) + 0.5) * (until[-1] / (_SAMPLED // 2)))
-            guesses.insert(0, maximise(GammaGammaLikelihood(x[rows], m[rows]), guesses[0]).params)
+            found = self._search(GammaGammaLikelihood(x[rows], m[rows]), guesses)
+            if found.flat is None:
+                guesses.insert(0, found.params)
         return guesses
 
     def _kept(self, likelihood: Likelihood) -> None:

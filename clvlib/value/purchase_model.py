@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clvlib.value._fitted_model import FittedModel, NotFittedError
-from clvlib.value._maximum_likelihood import FitWarning, Likelihood, maximise
+from clvlib.value._maximum_likelihood import FitWarning, Likelihood
 from clvlib.value._summary import Triples, check_history, column, compress, distinct, read_weights, time_unit_of
 
 __all__ = ["FitWarning", "FittedModel", "Likelihood", "NotFittedError", "PurchaseModel"]
@@ -207,7 +207,9 @@ class PurchaseModel(FittedModel):
         triples = likelihood.triples
         guesses = self._guesses(triples)
         if len(triples.x) > _SAMPLED:
-            guesses.insert(0, maximise(self._compiled(triples.sample(_SAMPLED // 2)), guesses[0]).params)
+            found = self._search(self._compiled(triples.sample(_SAMPLED // 2)), guesses)
+            if found.flat is None:
+                guesses.insert(0, found.params)
         return guesses
 
     def _read(self, summary: pd.DataFrame, weights: ArrayLike | None) -> Triples:

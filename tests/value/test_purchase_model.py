@@ -289,6 +289,34 @@ def test_many_customers_are_fitted_as_few(summary):
     )
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_no_other_optimiser_climbs_higher_on_small_and_odd_tables(seed):
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(seed)
+    model = [BetaGeoModel, ModifiedBetaGeoModel, NBDModel][seed % 3]
+    truth = model()
+    truth.time_unit_days_ = 7.0
+    centre = {"r": -0.5, "alpha": 1.5, "a": -0.2, "b": 0.8}
+    truth.params_ = {symbol: float(np.exp(rng.normal(centre[symbol], 1))) for symbol in truth._symbols}
+    n = int(np.exp(rng.uniform(1, 6)))
+    table = truth.simulate_new_customers(n, days=rng.integers(20, 600, n), random_state=rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        found = model().fit(table)
+    likelihood = found.compile_likelihood(table)
+
+    def loss(theta):
+        value, gradient = likelihood.gradient(np.exp(theta))
+        return -value, -gradient * np.exp(theta)
+
+    k = len(truth._symbols)
+    for _ in range(3):
+        other = minimize(loss, rng.normal(0.5, 1, k), jac=True, method="L-BFGS-B", bounds=[(-14, 14)] * k)
+        assert -other.fun <= found.log_likelihood_ + 1e-4
+    assert found.converged_
+
+
 class _Ridge(Likelihood):
     """A bell in x / y, nothing across."""
 
