@@ -75,7 +75,7 @@ def draw_purchases_left(a: float, b: np.ndarray, rng: np.random.Generator) -> np
 
 def draw_counts(rate: np.ndarray, left: np.ndarray, t: float, rng: np.random.Generator) -> np.ndarray:
     """Purchases within t at ``rate`` until ``left`` are made; ints."""
-    return np.minimum(rng.poisson(rate * t), left).astype(np.int64)
+    return np.minimum(rng.poisson(np.minimum(rate * t, 1e15)), left).astype(np.int64)
 
 
 def _mean_grid(purchases: np.ndarray, ages: np.ndarray, t: np.ndarray, params: tuple[float, ...]) -> np.ndarray:

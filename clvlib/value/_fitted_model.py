@@ -27,8 +27,8 @@ class FittedModel:
     """Positive parameters found by maximum likelihood.
 
     A subclass states ``_symbols`` (the parameters as its paper writes them), builds a
-    :class:`~clvlib.value._maximum_likelihood.Likelihood` in ``_likelihood(table, weights)`` and offers starting points
-    in ``_starts(table, weights)``. ``fit`` then sets
+    :class:`~clvlib.value._maximum_likelihood.Likelihood` in ``_likelihood`` and offers starting points in ``_starts``.
+    ``fit`` then sets
 
     ``params_``           dict of the parameters by symbol, in the table's time unit
     ``log_likelihood_``   at the maximum
@@ -41,7 +41,7 @@ class FittedModel:
     """
 
     _symbols: ClassVar[tuple[str, ...]]
-    #: What each parameter running to 0 and to infinity means, for the sentence in ``boundary_``.
+    #: What it means that parameters run away ("a down", "r up, alpha up"), for the sentence in ``boundary_``.
     _meaning: ClassVar[Mapping[str, str]] = {}
 
     params_: dict[str, float]

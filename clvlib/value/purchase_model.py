@@ -30,19 +30,19 @@ _SAMPLED = 40_000
 class PurchaseModel(FittedModel):
     """Base of the models of purchase counts: reading a summary, units of time, predictions from their two factors.
 
-    A subclass states
+    What ``fit`` sets is listed in :class:`~clvlib.value._fitted_model.FittedModel`; it is a :class:`FitWarning` where the
+    likelihood has no proper maximum (``boundary_``). Parameters set by hand (``model.params_ = {...}``) predict as well.
 
-    ``_symbols``, ``_columns``            parameters; columns that are x, t_x and T
-    ``_compiled(triples)``                the :class:`Likelihood` of counted histories
-    ``_guesses(triples)``                 starting points
-    ``_probability_alive(x, t_x, T)``     shape (n,)
-    ``_expected_if_alive(x, T, t)``       expected purchases within t, shape (n,); t a float in the time unit
-    ``_counts_if_alive(x, T, t, max_count)``  their distribution, shape (n, max_count + 1)
-    ``_discounted_if_alive(x, T, t, delta)``  expected discounted purchases within t (inf: for ever)
-    ``_new(what, t, …)``                  the same for who has just made a first purchase
-    ``_draw_individuals(x, t_x, T, rng)``
+    A subclass states ``_symbols`` (parameters), ``_columns`` (those that are x, t_x and T) and, for arrays of distinct
+    histories and times in the model's time unit,
 
-    with times in the model's time unit, and arrays of distinct values.
+    ``_compiled(triples)``              the :class:`Likelihood` of counted histories, which keeps them as ``triples``
+    ``_guesses(triples)``               starting points; the second and later ones are for ridges
+    ``_probability_alive(x, t_x, T)``   shape (n,)
+    ``_expected_if_alive(x, T, t)``     purchases within t, shape (n,); also ``_counts_if_alive``,
+                                        ``_discounted_if_alive`` (t may be infinite there)
+    ``_expected_new(t)``                the same for who has just made a first purchase; also ``_counts_new``
+    ``_draw_individuals``, ``_draw_counts``, ``_draw_new``   simulation
     """
 
     _columns: ClassVar[tuple[str, str, str]] = ("frequency", "recency", "T")
