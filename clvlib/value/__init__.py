@@ -32,7 +32,7 @@ from clvlib.value.lifetime_value import customer_lifetime_value
 from clvlib.value.missing import missing_value_table
 from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
 from clvlib.value.nbd import NBDModel
-from clvlib.value.networks import KerasMLP
+from clvlib.value.networks import KerasMLP, RawNetwork
 from clvlib.value.new_customer import NewCustomerValue, expected_lifetime_value_new_customer
 from clvlib.value.oracle import true_value
 from clvlib.value.pareto_nbd import ParetoNBDModel
@@ -76,6 +76,7 @@ __all__ = [
     "PosteriorWarning",
     "PredictiveIntervals",
     "PurchaseModel",
+    "RawNetwork",
     "RecencyFrequencyCells",
     "ShiftedBetaGeoModel",
     "SupervisedModel",

@@ -147,7 +147,7 @@ class HighValueModel:
 def targeting_table(
     outcome: ArrayLike,
     amount: ArrayLike,
-    named: Mapping[str, ArrayLike],
+    forecasts: Mapping[str, ArrayLike],
     *,
     cost_per_contact: float,
     value_per_hit: float,
@@ -155,28 +155,46 @@ def targeting_table(
     n_resamples: int = 1000,
     random_state: int,
 ) -> pd.DataFrame:
-    """What does it earn to treat the customers each rule names, if a treated customer of high value is worth so much?
+    """What does it earn to treat the customers a forecast names, if a treated customer of high value is worth so much?
 
-    outcome: 0 and 1; amount: what they spent in the holdout, currency; named: masks by rule, all of shape (n,).
-    value_per_hit: assumed gain of a treatment that reaches a customer of high value; on others it gains nothing.
+    outcome: 0 and 1; amount: what they spent in the holdout, currency; forecasts: probabilities by name, all of shape
+    (n,). A rule that says yes or no (1.0 or 0.0 only) names its yes; a probability names twice: from one half on, and
+    from the *break-even* ``cost_per_contact / value_per_hit`` on, which is where a treatment begins to pay if the
+    probabilities are true. value_per_hit: assumed gain of a treatment that reaches a customer of high value, currency;
+    on others it gains nothing.
 
-    One row a rule: ``named`` (count), ``hits``, ``amount_reached`` (spent by those named) and ``amount_share``;
-    ``profit`` = hits * value_per_hit - named * cost_per_contact, with its bootstrap interval ``low``, ``high``, all in
-    currency. Who should be treated has a probability of at least ``cost_per_contact / value_per_hit``.
+    One row a way to name, ``everybody`` first: ``named`` (count), ``told`` (their mean probability) and ``happened``
+    (the share of them who were of high value), both 0 where nobody is named; ``amount_share`` (of all that was spent);
+    ``profit`` = hits * value_per_hit - named * cost_per_contact with its bootstrap interval ``low`` to ``high``, in
+    currency.
 
-    >>> table = targeting_table([1, 0, 1, 0], [80.0, 0.0, 60.0, 5.0], {"all": [True] * 4},
+    ValueError: a cost that is not above 0, lengths that differ.
+
+    >>> table = targeting_table([1, 0, 1, 0], [80.0, 0.0, 60.0, 5.0], {"model": [0.9, 0.3, 0.4, 0.1]},
     ...                         cost_per_contact=1.0, value_per_hit=5.0, random_state=0)
-    >>> table[["named", "hits", "amount_reached", "profit"]].values.tolist()
-    [[4.0, 2.0, 145.0, 6.0]]
+    >>> table[["named", "happened", "profit"]].round(2)
+                       named  happened  profit
+    everybody            4.0      0.50     6.0
+    model, one half      1.0      1.00     4.0
+    model, break-even    3.0      0.67     7.0
     """
     from clvlib.metrics.intervals import bootstrap_interval  # brings scipy.stats, half a second
 
+    if not cost_per_contact > 0:
+        raise ValueError(f"cost_per_contact must be above 0, got {cost_per_contact}; what is free is for everybody")
     y, money = np.asarray(outcome, dtype=float), np.asarray(amount, dtype=float)
+    ways = {"everybody": (np.ones(len(y), dtype=bool), np.full(len(y), y.mean()))}
+    break_even = cost_per_contact / value_per_hit if value_per_hit > 0 else np.inf
+    for name, probability in forecasts.items():
+        p = np.asarray(probability, dtype=float)
+        if p.shape != y.shape or money.shape != y.shape:
+            raise ValueError(f"{name}: {p.size} probabilities for {y.size} outcomes and {money.size} amounts")
+        if np.isin(p, (0.0, 1.0)).all():
+            ways[name] = (p == 1.0, p)
+        else:
+            ways |= {f"{name}, one half": (p >= 0.5, p), f"{name}, break-even": (p >= break_even, p)}
     rows = {}
-    for name, mask in named.items():
-        chosen = np.asarray(mask, dtype=bool)
-        if chosen.shape != y.shape or money.shape != y.shape:
-            raise ValueError(f"{name}: {chosen.size} rows named, for {y.size} outcomes and {money.size} amounts")
+    for name, (chosen, p) in ways.items():
         each = chosen * (y * value_per_hit - cost_per_contact)
         low = high = 0.0
         if chosen.any():
@@ -184,8 +202,8 @@ def targeting_table(
             low, high = (len(y) * end for end in ends)
         rows[name] = {
             "named": float(chosen.sum()),
-            "hits": float(y[chosen].sum()),
-            "amount_reached": float(money[chosen].sum()),
+            "told": float(p[chosen].mean()) if chosen.any() else 0.0,
+            "happened": float(y[chosen].mean()) if chosen.any() else 0.0,
             "amount_share": float(money[chosen].sum() / money.sum()) if money.sum() > 0 else 0.0,
             "profit": float(each.sum()),
             "low": low,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import expit
 
-__all__ = ["KerasMLP"]
+__all__ = ["KerasMLP", "RawNetwork"]
 
 
 class KerasMLP:
@@ -159,6 +159,48 @@ class KerasMLP:
             kernel, _ = model.layers[-1].get_weights()
             model.layers[-1].set_weights([0.1 * kernel, np.asarray(self.output_bias, dtype=np.float32)])
         return model
+
+
+class RawNetwork:
+    """Document 001's network as it stands (section 5.2): what becomes of a good tool without any care for the data.
+
+    64 and 32 units, squared error on amounts as they are, Adam with its defaults, ten epochs of batches of 32; features
+    unscaled. The document leaves features and gaps open; gaps get the mean of the training rows. A baseline, to be
+    beaten by :class:`KerasMLP` inside :class:`~clvlib.value.supervised.SupervisedModel`, which takes either.
+
+    >>> x = np.array([[1.0, np.nan], [3.0, 4.0]] * 20)
+    >>> RawNetwork().fit(x, x[:, 0]).predict([[2.0, np.nan]]).shape
+    (1,)
+    """
+
+    #: Told by name, since :mod:`clvlib.value.supervised` prepares features and amounts for all others.
+    models_amounts = True
+
+    def __init__(self, *, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, x: np.ndarray, y: np.ndarray, *, groups: np.ndarray | None = None) -> RawNetwork:
+        """``x``, shape (n, n_features), with gaps; ``y``, shape (n,); groups are of no use to it."""
+        x = np.asarray(x, dtype=float)
+        known = (~np.isnan(x)).sum(axis=0)
+        self.means_ = np.divide(np.nansum(x, axis=0), known, out=np.zeros(x.shape[1]), where=known > 0)
+        self.network_ = KerasMLP(
+            scale_target=False,
+            n_epochs=10,
+            batch_size=32,
+            learning_rate=0.001,
+            l2=0.0,
+            patience=0,
+            random_state=self.random_state,
+        ).fit(self._filled(x), y)
+        return self
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Shape (n,), in the unit of ``y``."""
+        return self.network_.predict(self._filled(np.asarray(x, dtype=float)))
+
+    def _filled(self, x: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(x), self.means_, x)
 
 
 def _finite(name: str, values) -> np.ndarray:

@@ -61,25 +61,39 @@ def test_profit_counts_hits_and_contacts_and_its_interval_holds_it():
     rng = np.random.default_rng(0)
     y = (rng.random(1000) < 0.1).astype(float)
     amount = 100 * y + rng.random(1000)
-    named = {"perfect": y == 1, "everybody": np.ones(1000, bool), "nobody": np.zeros(1000, bool)}
-    table = targeting_table(y, amount, named, cost_per_contact=2.0, value_per_hit=15.0, random_state=0)
+    forecasts = {"perfect": y, "nobody": np.zeros(1000), "half sure": 0.25 + 0.5 * y}
+    options = {"cost_per_contact": 2.0, "random_state": 0}
+    table = targeting_table(y, amount, forecasts, value_per_hit=15.0, **options)
     n = y.sum()
-    assert table["profit"].tolist() == [13 * n, 15 * n - 2000, 0]
-    assert table.loc["perfect", "amount_reached"] == pytest.approx(amount[y == 1].sum())
-    assert table.loc["everybody", "amount_share"] == 1.0
+    assert table["profit"].to_dict() == {
+        "everybody": 15 * n - 2000,
+        "perfect": 13 * n,
+        "nobody": 0,
+        "half sure, one half": 13 * n,
+        "half sure, break-even": 15 * n - 2000,
+    }
+    assert table.loc["perfect", "amount_share"] == pytest.approx(amount[y == 1].sum() / amount.sum())
+    assert table.loc["half sure, break-even", "told"] == pytest.approx(0.25 + 0.5 * y.mean())
+    assert table.loc["half sure, break-even", "happened"] == pytest.approx(y.mean())
+    assert (table.loc["nobody"] == 0).all()
     assert (table["low"] <= table["profit"]).all()
     assert (table["profit"] <= table["high"]).all()
-    with pytest.raises(ValueError, match="short: 3 rows named"):
-        targeting_table(y, amount, {"short": [True] * 3}, cost_per_contact=1.0, value_per_hit=1.0, random_state=0)
+    worthless = targeting_table(y, amount, forecasts, value_per_hit=0.0, **options)
+    assert worthless.loc["half sure, break-even", "named"] == 0
+    with pytest.raises(ValueError, match="short: 3 probabilities for 1000 outcomes"):
+        targeting_table(y, amount, {"short": [0.1] * 3}, value_per_hit=1.0, **options)
+    with pytest.raises(ValueError, match="cost_per_contact must be above 0, got 0"):
+        targeting_table(y, amount, forecasts, cost_per_contact=0.0, value_per_hit=1.0, random_state=0)
 
 
 def test_naming_from_the_break_even_probability_on_earns_most_when_probabilities_are_true():
     rng = np.random.default_rng(1)
     p = rng.random(200_000)
     y = (rng.random(200_000) < p).astype(float)
-    rules = {f"{c:.1f}": p >= c for c in (0.1, 0.2, 0.3, 0.5)}
+    rules = {f"{c:.1f}": (p >= c).astype(float) for c in (0.1, 0.3, 0.4)} | {"model": p}
     table = targeting_table(y, y, rules, cost_per_contact=2.0, value_per_hit=10.0, n_resamples=2, random_state=0)
-    assert table["profit"].idxmax() == "0.2"
+    assert table["profit"].idxmax() == "model, break-even"
+    assert table.loc["model, break-even", "told"] == pytest.approx(0.6, abs=0.01)
 
 
 def test_a_class_with_too_few_or_without_the_other_is_refused(tables):

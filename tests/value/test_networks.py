@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from clvlib.value import KerasMLP
+from clvlib.value import KerasMLP, RawNetwork, SupervisedModel
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,27 @@ def test_a_training_that_diverges_says_so(table):
     x, y = table
     with pytest.raises(ValueError, match=r"the loss was (nan|inf) after \d+ epochs; use a smaller learning_rate"):
         KerasMLP(scale_target=False, learning_rate=1e18, n_epochs=50, patience=0).fit(x, 1e18 * y)
+
+
+def test_the_documents_network_left_alone_is_worse_than_with_care_errata_e18():
+    """On a CLV-shaped simulation like the errata's: 70 % zeros, log-normal rest, one unscaled column, as printed."""
+    rng = np.random.default_rng(0)
+    n = 1500
+    active, rate = rng.random(n), np.exp(rng.normal(size=n))
+    x = np.column_stack([active, rate, 20_000 * rng.random(n)])
+    y = np.where(rng.random(n) < 0.6 * active, np.exp(3 + np.log(rate) + 0.5 * rng.normal(size=n)), 0.0)
+    assert (y == 0).mean() == pytest.approx(0.7, abs=0.03)
+    table = pd.DataFrame(x, columns=["active", "rate", "unscaled"]).assign(
+        customer_id=np.arange(n), origin="2024-01-01"
+    )
+    table["holdout_amount"] = y
+    then, now = table.iloc[:1000], table.iloc[1000:]
+    told = {
+        name: SupervisedModel(model).fit(then, horizon_days=90).predict(now)["expected_amount"].to_numpy()
+        for name, model in {"raw": RawNetwork(), "with care": "keras_mlp"}.items()
+    }
+    error = {name: np.sqrt(np.mean((amount - y[1000:]) ** 2)) for name, amount in told.items()}
+    constant = np.sqrt(np.mean((y[:1000].mean() - y[1000:]) ** 2))
+    assert error["raw"] > constant, "worse than one number for everybody, as in the errata"
+    assert error["with care"] < constant
+    assert (told["with care"] >= 0).all()
