@@ -30,8 +30,8 @@ _SAMPLED = 40_000
 class PurchaseModel(FittedModel):
     """Base of the models of purchase counts: reading a summary, units of time, predictions from their two factors.
 
-    What ``fit`` sets is listed in :class:`~clvlib.value._fitted_model.FittedModel`; it is a :class:`FitWarning` where the
-    likelihood has no proper maximum (``boundary_``). Parameters set by hand (``model.params_ = {...}``) predict as well.
+    What ``fit`` sets is listed in :class:`~clvlib.value._fitted_model.FittedModel`; where the likelihood has no proper
+    maximum it says so in ``boundary_`` and a :class:`FitWarning`. ``params_`` set by hand predict as well.
 
     A subclass states ``_symbols`` (parameters), ``_columns`` (those that are x, t_x and T) and, for arrays of distinct
     histories and times in the model's time unit,
