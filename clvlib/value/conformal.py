@@ -12,8 +12,8 @@ that is wanted (distributional conformal prediction: Chernozhukov, Wüthrich & Z
 regression: Romano, Patterson & Candès 2019, NeurIPS 32, section 4): for contenders that have nothing but two ends.
 
 Both want an earlier horizon as long as today's. Within a short one hardly anybody buys, and intervals of [0, 0] do
-well; what is learnt from that is too narrow for a longer one. Inside CDNOW's calibration 90 % became 89 and 90 % at equal
-horizons, and 83 to 86 % where today's horizon was two to three times the earlier one.
+well; what is learnt from that is too narrow for a longer one. Inside CDNOW's calibration 90 % became 89 and 90 % at
+equal horizons, and 83 to 86 % where today's horizon was two to three times the earlier one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ __all__ = ["ConformalIntervals", "ConformalLevel", "conformal_level"]
 
 #: Share of the mean width that is added to a customer's width, so that an interval of no width can be moved too.
 _FLOOR_SHARE = 0.1
+#: Mean width, in currency, from which intervals are not taken for points.
+_POINT = 1e-9
 
 
 class ConformalLevel(NamedTuple):
@@ -198,7 +200,7 @@ def _too_few(n: int, level: float) -> str:
 def _unit(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     width = high - low
     # where all intervals are points (a model without uncertainty) the unit is the currency's
-    return (width + _FLOOR_SHARE * width.mean()) if width.any() else np.ones(len(width))
+    return (width + _FLOOR_SHARE * width.mean()) if width.mean() > _POINT else np.ones(len(width))
 
 
 def _ends(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
