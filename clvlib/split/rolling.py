@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from clvlib.split._door import checked_lines, checked_models, covers, end_of, moments, whole
+
 __all__ = ["Backtest", "Contender", "backtest", "rolling_origins"]
 
 
@@ -52,7 +54,9 @@ def rolling_origins(lines: pd.DataFrame, *, n_origins: int, horizon_days: int, s
     """The last ``n_origins`` midnights, ``step_days`` apart, that leave ``horizon_days`` whole days for a holdout.
 
     In order of time. With ``step_days`` below ``horizon_days`` the holdouts overlap, and are not so many separate
-    pieces of evidence. Raises ValueError if a number is not positive or the first origin would have no line before it.
+    pieces of evidence. In a log with a time zone the days are that zone's, of 23 or 25 hours where its clocks change.
+    Raises ValueError if a number is not whole and positive, a ``timestamp`` is none, or the first origin would have no
+    line before it.
 
     Examples
     --------
@@ -60,16 +64,14 @@ def rolling_origins(lines: pd.DataFrame, *, n_origins: int, horizon_days: int, s
     >>> rolling_origins(lines, n_origins=2, horizon_days=30, step_days=30).strftime("%Y-%m-%d").tolist()
     ['2024-02-01', '2024-03-02']
     """
-    for name, value in (("n_origins", n_origins), ("horizon_days", horizon_days), ("step_days", step_days)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}.")
-    timestamp = lines["timestamp"]
-    last = _end(lines) - pd.Timedelta(days=horizon_days)
-    origins = pd.DatetimeIndex([last - pd.Timedelta(days=step_days * i) for i in range(n_origins)][::-1])
+    n_origins, step_days = whole("n_origins", n_origins), whole("step_days", step_days)
+    horizon_days, lines = whole("horizon_days", horizon_days), checked_lines(lines, ("timestamp",))
+    timestamp, last = lines["timestamp"], _last_origin(lines, horizon_days)
+    origins = pd.DatetimeIndex([last - pd.DateOffset(days=step_days * i) for i in range(n_origins)][::-1])
     if not (timestamp < origins[0]).any():
         raise ValueError(
             f"{n_origins} origins {step_days} days apart with a holdout of {horizon_days} days begin at "
-            f"{origins[0].date()}, but {_covers(lines)}. Use fewer origins or a shorter horizon."
+            f"{origins[0].date()}, but {covers(lines)}. Use fewer origins or a shorter horizon."
         )
     return origins
 
@@ -95,10 +97,11 @@ def backtest(
 
     Parameters
     ----------
-    models : contenders by name.
-    lines : ``customer_id``, ``timestamp``, ``amount`` and whatever else the contenders read; any order.
-    origins : midnights, as :func:`rolling_origins` gives them.
-    horizon_days : whole days; every holdout must lie inside the log.
+    models : contenders by name; a model of :mod:`clvlib.value` without ``fit_predict`` needs its wrap.
+    lines : ``customer_id``, ``timestamp``, ``amount`` and whatever else the contenders read; any order. An Arrow or
+        Polars table is taken as pandas.
+    origins : midnights, as :func:`rolling_origins` gives them, or one; without a zone, those of the log's zone.
+    horizon_days : a whole number of days; every holdout must lie inside the log.
     progress : show a bar on stderr, if that is a terminal.
 
     Returns
@@ -110,9 +113,13 @@ def backtest(
 
     Raises
     ------
+    TypeError
+        ``lines`` is no table, or ``models`` is no mapping or holds what cannot ``fit_predict``.
     ValueError
-        No model, no origin, one twice or not at midnight, a holdout that reaches beyond the log, nobody who bought
-        before an origin, or a holdout in which none of them spent anything, so that there is nothing to measure.
+        A column of ``lines`` is lacking, of the wrong kind or missing a value; ``horizon_days`` is no whole number; no
+        model, no origin, one that is no date, of another zone, twice or not at midnight; a holdout that reaches beyond
+        the log; nobody who bought before an origin, or a holdout in which none of them spent anything, so that there
+        is nothing to measure.
 
     Examples
     --------
@@ -127,7 +134,8 @@ def backtest(
     0           a              0.0             2.0                1.0
     1           b              0.0             0.0                0.0
     """
-    cuts = _checked_origins(origins, lines, models, horizon_days)
+    models, horizon_days, lines = checked_models(models), whole("horizon_days", horizon_days), checked_lines(lines)
+    cuts = _checked_origins(origins, lines, horizon_days)
     lines = lines.copy(deep=False)
     lines.attrs = {}
     holdouts = {cut: _holdout(lines, cut, horizon_days) for cut in cuts}
@@ -149,24 +157,32 @@ _FORECASTS = ("expected_amount", "expected_purchases", "amount_p05", "amount_p95
 _PREDICTED = ["origin", "model", "customer_id", *_FORECASTS, "holdout_amount", "holdout_frequency"]
 
 
-def _checked_origins(origins: Iterable, lines: pd.DataFrame, models: Mapping, horizon_days: int) -> list[pd.Timestamp]:
-    cuts = sorted(pd.Timestamp(origin) for origin in origins)
-    if not models or not cuts:
-        raise ValueError(f"A race needs models and origins; there are {len(models)} and {len(cuts)}.")
+def _checked_origins(origins: Iterable, lines: pd.DataFrame, horizon_days: int) -> list[pd.Timestamp]:
+    cuts = moments(origins, lines)
+    if not cuts:
+        raise ValueError("A race needs an origin, and origins is empty; rolling_origins finds some.")
     if len(set(cuts)) < len(cuts):
         raise ValueError(f"{len(cuts) - len(set(cuts))} of {len(cuts)} origins are given twice; give each once.")
-    if horizon_days < 1:
-        raise ValueError(f"horizon_days must be at least 1, not {horizon_days}.")
-    last = _end(lines) - pd.Timedelta(days=horizon_days)
+    last = _last_origin(lines, horizon_days)
     for cut in cuts:
         if cut != cut.normalize():
             raise ValueError(f"The origin {cut} is not a midnight, and purchases count by the day; use {cut.date()}.")
         if cut > last:
             raise ValueError(
-                f"A holdout of {horizon_days} days from {cut.date()} ends after the log; {_covers(lines)}. "
+                f"A holdout of {horizon_days} days from {cut.date()} ends after the log; {covers(lines)}. "
                 f"The last origin it leaves room for is {last.date()}."
             )
     return cuts
+
+
+def _last_origin(lines: pd.DataFrame, horizon_days: int) -> pd.Timestamp:
+    """The last midnight that leaves ``horizon_days`` whole days of the log."""
+    end, first = end_of(lines), lines["timestamp"].min()
+    if horizon_days > (end.tz_localize(None) - first.tz_localize(None)).days:
+        raise ValueError(
+            f"A holdout of {horizon_days} days is no shorter than the log; {covers(lines)}. Use a shorter one."
+        )
+    return end - pd.DateOffset(days=horizon_days)
 
 
 def _holdout(lines: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.DataFrame:
@@ -174,8 +190,8 @@ def _holdout(lines: pd.DataFrame, cut: pd.Timestamp, horizon_days: int) -> pd.Da
     timestamp = lines["timestamp"]
     customers = np.sort(lines.loc[(timestamp < cut) & (lines["amount"] >= 0), "customer_id"].unique().astype(object))
     if not len(customers):
-        raise ValueError(f"Nobody bought before {cut.date()}; {_covers(lines)}. Use a later origin.")
-    inside = (timestamp >= cut) & (timestamp < cut + pd.Timedelta(days=horizon_days))
+        raise ValueError(f"Nobody bought before {cut.date()}; {covers(lines)}. Use a later origin.")
+    inside = (timestamp >= cut) & (timestamp < cut + pd.DateOffset(days=horizon_days))
     after = lines.loc[inside & lines["customer_id"].isin(customers), ["customer_id", "timestamp", "amount"]]
     after = after.astype({"customer_id": object})
     bought = after[after["amount"] >= 0]
@@ -256,13 +272,3 @@ def _progress_bar(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("race", total=total)
         yield lambda: bar.advance(task)
-
-
-def _end(lines: pd.DataFrame) -> pd.Timestamp:
-    if lines.empty:
-        raise ValueError("The log has no lines, so there is nothing to forecast.")
-    return lines["timestamp"].max().normalize() + pd.Timedelta(days=1)
-
-
-def _covers(lines: pd.DataFrame) -> str:
-    return f"the log covers {lines['timestamp'].min()} to {lines['timestamp'].max()}"

@@ -4,10 +4,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from clvlib.datasets import load
 from clvlib.split import backtest, rolling_origins
+from clvlib.value import BetaGeoModel, BuyTillYouDie, GammaGammaModel
 
 
 @pytest.fixture
@@ -203,7 +205,7 @@ def test_a_failure_is_not_excused_by_the_notes_of_an_earlier_origin(lines):
         (["2024-02-01 09:00"], 5, "not a midnight.*use 2024-02-01"),
         (["2024-02-01", "2024-02-01"], 5, "1 of 2 origins are given twice"),
         (["2023-12-01"], 5, "Nobody bought before 2023-12-01"),
-        ([], 5, "1 and 0"),
+        ([], 5, "origins is empty"),
         (["2024-02-01"], 0, "horizon_days must be at least 1"),
     ],
 )
@@ -248,3 +250,152 @@ def test_a_bar_is_drawn_on_terminals_only(lines, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     _race({"share": Share()}, lines, progress=True)
     assert capsys.readouterr().out == ""
+
+
+# --- at the door ------------------------------------------------------------------------------------------------------
+
+
+def _with(lines, name, value, rows=(3, 7)):
+    changed = lines.copy()
+    changed.loc[list(rows), name] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda log: log.drop(columns=["amount"]), "no column amount, but customer_id, timestamp; .*read_transactions"),
+        (lambda log: log[["amount"]], "no column customer_id and no column timestamp, but amount"),
+        (lambda log: pd.concat([log, log[["amount"]]], axis=1), "more than one column amount; drop or rename"),
+        (lambda log: log.astype({"timestamp": "str"}), r"timestamp holds str, not times, in 81 lines.*pd\.to_datetime"),
+        (lambda log: log.astype({"timestamp": pd.ArrowDtype(pa.date32())}), "timestamp holds date32.*, not times"),
+        (lambda log: log.astype({"amount": "str"}), r"amount holds str, not numbers, in 81 lines.*pd\.to_numeric"),
+        (lambda log: log.assign(amount=True), "amount holds bool, not numbers"),
+        (
+            lambda log: _with(log, "amount", np.nan),
+            "amount is missing or infinite in 2 of 81 lines.* position 3; .*apart",
+        ),
+        (lambda log: _with(log, "amount", -np.inf), "amount is missing or infinite in 2 of 81 lines.* position 3"),
+        (
+            lambda log: _with(log.astype({"amount": "Float64"}), "amount", pd.NA),
+            "amount is .* in 2 of 81 .* position 3",
+        ),
+        (lambda log: _with(log, "timestamp", pd.NaT), "timestamp is missing in 2 of 81 lines.* position 3; .*apart"),
+        (lambda log: _with(log, "customer_id", None), "customer_id is missing in 2 of 81 lines.* position 3; .*apart"),
+    ],
+)
+def test_a_log_that_cannot_be_judged_is_refused_with_column_count_and_remedy(lines, change, reason):
+    spy = Share()
+    with pytest.raises(ValueError, match=reason):
+        _race({"spy": spy}, change(lines))
+    assert not spy.given, "nobody runs before the door is closed"
+
+
+@pytest.mark.parametrize("nothing", [None, [1, 2], "lines.csv", {"amount": [1.0]}])
+def test_what_is_no_table_is_refused(nothing):
+    with pytest.raises(TypeError, match=r"lines must be a table .*, not \w+; read the log with .*read_transactions"):
+        _race({"share": Share()}, nothing)
+
+
+def test_an_arrow_table_gives_the_same_race(lines):
+    table = pa.Table.from_pandas(lines, preserve_index=False)
+    pd.testing.assert_frame_equal(*(_race({"s": Share()}, log).predictions for log in (lines, table)))
+    options = {"n_origins": 2, "horizon_days": 10, "step_days": 10}
+    assert rolling_origins(table, **options).equals(rolling_origins(lines, **options))
+
+
+def test_columns_of_arrow_type_give_the_same_race(lines):
+    arrow = lines.convert_dtypes(dtype_backend="pyarrow")
+    one, two = (_race({"s": Share()}, log).predictions for log in (lines, arrow))
+    np.testing.assert_array_equal(one["holdout_amount"], two["holdout_amount"])
+    np.testing.assert_array_equal(one["holdout_frequency"], two["holdout_frequency"])
+
+
+@pytest.mark.parametrize("horizon_days", [10.5, 10.0, pd.Timedelta(days=10), True, "10", None, np.nan])
+def test_a_horizon_that_is_no_whole_number_is_refused(lines, horizon_days):
+    with pytest.raises(ValueError, match="horizon_days must be a whole number, as in horizon_days=91, not "):
+        backtest({"share": Share()}, lines, origins=["2024-02-01"], horizon_days=horizon_days)
+    with pytest.raises(ValueError, match="horizon_days must be a whole number"):
+        rolling_origins(lines, n_origins=1, horizon_days=horizon_days, step_days=1)
+
+
+def test_a_horizon_as_long_as_the_log_is_refused_and_a_numpy_integer_is_a_number(lines):
+    for horizon_days in (61, 10**12):
+        with pytest.raises(
+            ValueError, match=f"A holdout of {horizon_days} days is no shorter than the log; the log covers"
+        ):
+            backtest({"share": Share()}, lines, origins=["2024-02-01"], horizon_days=horizon_days)
+    race = backtest({"share": Share()}, lines, origins=["2024-02-01"], horizon_days=np.int64(15))
+    assert type(race.horizon_days) is int
+
+
+@pytest.mark.parametrize("one", ["2024-02-01", pd.Timestamp("2024-02-01"), np.datetime64("2024-02-01")])
+def test_one_origin_on_its_own_is_a_list_of_one(lines, one):
+    race = backtest({"share": Share()}, lines, origins=one, horizon_days=15)
+    assert race.runs["origin"].tolist() == [pd.Timestamp("2024-02-01")]
+
+
+@pytest.mark.parametrize("bad", ["soon", "2024-02-31", None, pd.NaT, 20240201, 1.5, True])
+def test_an_origin_that_is_no_date_is_named(lines, bad):
+    for origins in ([bad], bad, ["2024-02-01", bad]):
+        with pytest.raises(ValueError, match=rf"The origin {bad!r} is no date.*write it as '1997-10-01'"):
+            backtest({"share": Share()}, lines, origins=origins, horizon_days=15)
+
+
+def test_origins_without_a_zone_are_midnights_of_the_zone_of_the_log(lines):
+    log = lines.assign(timestamp=lines["timestamp"].dt.tz_localize("Europe/Berlin"))
+    local, plain = _race({"share": Share()}, log), _race({"share": Share()}, lines)
+    assert local.runs["origin"].tolist() == [origin.tz_localize("Europe/Berlin") for origin in plain.runs["origin"]]
+    for column in ("customer_id", "expected_amount", "holdout_amount", "holdout_frequency"):
+        pd.testing.assert_series_equal(local.predictions[column], plain.predictions[column])
+    with pytest.raises(ValueError, match="time zone UTC, and the log's days are those of Europe/Berlin; write it as"):
+        backtest({"s": Share()}, log, origins=[pd.Timestamp("2024-02-01", tz="UTC")], horizon_days=15)
+    with pytest.raises(ValueError, match="those of a zone it does not state; write it as '2024-02-01'"):
+        backtest({"s": Share()}, lines, origins=[pd.Timestamp("2024-02-01", tz="UTC")], horizon_days=15)
+
+
+def test_a_holdout_over_the_change_of_clocks_has_whole_days():
+    """In Berlin 2024-03-31 has 23 hours: ten days of 24 hours would end an hour into 2024-04-05."""
+    stamps = pd.to_datetime(["2024-03-01 09:00", "2024-04-04 23:30", "2024-04-05 00:30", "2024-04-05 23:30"])
+    plain = pd.DataFrame({"customer_id": "a", "timestamp": stamps, "amount": [1.0, 2.0, 4.0, 8.0]})
+    local = plain.assign(timestamp=plain["timestamp"].dt.tz_localize("Europe/Berlin"))
+    for log in (plain, local):
+        race = backtest({"share": Share()}, log, origins="2024-03-26", horizon_days=10)
+        assert race.predictions["holdout_amount"].tolist() == [2.0]
+        late = log.assign(timestamp=log["timestamp"].where(log.index > 0, log["timestamp"] + pd.Timedelta(hours=14.5)))
+        (origin,) = rolling_origins(late, n_origins=1, horizon_days=35, step_days=1)
+        assert str(origin.date()) == "2024-03-02", "half an hour of the log lies before it"
+        origins = rolling_origins(log, n_origins=2, horizon_days=10, step_days=5)
+        assert origins.strftime("%Y-%m-%d %H:%M").tolist() == ["2024-03-22 00:00", "2024-03-27 00:00"]
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "reason"),
+    [
+        ({}, ValueError, "models is empty; give one as in"),
+        ([Share()], TypeError, r"models must be contenders by name, as in \{.*\}, not list$"),
+        (Share(), TypeError, "models must be contenders by name.* not Share$"),
+        (BetaGeoModel(), TypeError, r"not BetaGeoModel\. To race it, wrap .*BuyTillYouDie\(purchases=BetaGeoModel\(\)"),
+        (
+            {"s": Share(), "b": BetaGeoModel()},
+            TypeError,
+            r"1 of 2 models cannot fit_predict: 'b' \(BetaGeoModel\); wrap",
+        ),
+        ({"s": Share}, TypeError, r"'s' \(Share\): a class, not a model; call it"),
+        (None, TypeError, "models must be contenders by name"),
+    ],
+)
+def test_what_cannot_race_is_refused_before_anybody_runs(lines, models, error, reason):
+    with pytest.raises(error, match=reason):
+        _race(models, lines)
+
+
+def test_the_remedy_for_a_bare_model_works(lines):
+    with pytest.raises(TypeError) as refused:
+        _race({"b": BetaGeoModel()}, lines)
+    written = str(refused.value).split("clvlib.value.")[1]
+    names = {one.__name__: one for one in (BuyTillYouDie, BetaGeoModel, GammaGammaModel)}
+    wrapped = eval(written, {"__builtins__": {}}, names)
+    assert callable(wrapped.fit_predict)
+    assert isinstance(wrapped.purchases, BetaGeoModel)
+    assert isinstance(wrapped.spend, GammaGammaModel)
