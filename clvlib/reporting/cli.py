@@ -143,7 +143,10 @@ def report(
 def score(
     model: Path, log: Path, scenario: Path | None, as_of: str | None, horizon_days: float | None, out: Path
 ) -> None:
-    """Value the customers of LOG with MODEL (models/<dataset>.json of a report), without refitting."""
+    """Value the customers of LOG with MODEL (models/<dataset>.json of a report), without refitting.
+
+    LOG is the whole log, from its beginning to the end of the new month: what customers bought before decides.
+    """
     from clvlib.reporting.scenario import ScenarioError
     from clvlib.reporting.score import ScoreError, check_target, write_scored
     from clvlib.reporting.score import score as value

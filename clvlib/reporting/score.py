@@ -57,12 +57,14 @@ def score(
 ) -> Scored:
     """Read a log, sum it up at ``as_of``, and value its customers with a saved value model; nothing is fitted.
 
-    ``log_path``: a log with the house's column names, or with those that the section ``data`` of ``scenario`` maps to
-    them; that section says too how dates and numbers are written. ``as_of``: the last whole day that is looked at
-    ("2026-06-30"; the day of the log's last line by default). ``horizon_days``: the model's by default.
+    ``log_path``: the whole log, from its beginning to the later month, since a customer's history decides; with the
+    house's column names, or with those that the section ``data`` of ``scenario`` maps to them; that section says too how
+    dates and numbers are written. ``as_of``: the last whole day that is looked at ("2026-06-30"; the day of the log's
+    last line by default). ``horizon_days``: the model's by default.
 
-    ScoreError: a file that is no value model, a log that is refused, an ``as_of`` outside it, a horizon that is not
-    positive. :class:`clvlib.reporting.scenario.ScenarioError`: the scenario has no usable section ``data``.
+    ScoreError: a file that is no value model, a log that is refused or begins after the model's fit, an ``as_of``
+    outside it, a horizon that is not positive. :class:`clvlib.reporting.scenario.ScenarioError`: the scenario has no
+    usable section ``data``.
     """
     model = _value_model(model_path)
     if horizon_days is not None and not 0 < horizon_days < float("inf"):
@@ -78,6 +80,12 @@ def score(
         raise ScoreError(
             f"--as-of {day} lies outside the log, which covers {first} to {last}: what was bought until {day} cannot "
             "be known from it"
+        )
+    if first.isoformat() > model.calibration_end:
+        raise ScoreError(
+            f"{log_path} begins on {first}, after the day the model was fitted to ({model.calibration_end}): what its "
+            "customers bought before is not in it, and they would look new and be worth too little. Give the whole "
+            "log, from its beginning to the new month's end"
         )
     summary = rfm_summary(lines, calibration_end=day, time_unit=model.time_unit)
     notes = [*_notes(model, ledger, day, summary), *_population(model, summary)]

@@ -41,7 +41,8 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
     _refuse_wrong_separator(source, columns)
     for theirs, ours in columns.items():
         if theirs not in source.columns:
-            near = nearest(theirs, source.columns)
+            # never a column that is spoken for: order numbers would become amounts
+            near = nearest(theirs, [name for name in source.columns if name not in columns and name not in _HOUSE])
             raise LogError(
                 source.name,
                 f"`columns` names {theirs!r}, which is not in the file ({_found(source)})",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Triples", "check_history", "column", "compress", "distinct", "read_weights", "time_unit_of"]
+__all__ = ["Triples", "check_history", "column", "compress", "distinct", "names_of", "read_weights", "time_unit_of"]
 
 #: Tables of more rows than this are counted only if a probe of their histories has enough that are equal.
 _LARGE = 50_000
@@ -45,7 +45,7 @@ class Triples(NamedTuple):
 
 def column(table: Any, name: str) -> np.ndarray:
     """A column as float64, without NaN. ValueError: no such column, text, NaN or infinite values."""
-    if name not in (names := _names(table)):
+    if name not in (names := names_of(table)):
         raise ValueError(f"the table has no column {name!r}; it has {', '.join(map(str, names)) or 'none'}")
     try:
         values = np.asarray(table[name], dtype=float)
@@ -59,7 +59,7 @@ def column(table: Any, name: str) -> np.ndarray:
     return values
 
 
-def _names(table: Any) -> list:
+def names_of(table: Any) -> list:
     """Column names of a pandas, Polars or Arrow table, or of a mapping."""
     return list(getattr(table, "column_names", getattr(table, "columns", table)))
 
@@ -110,7 +110,7 @@ def read_weights(weights: ArrayLike | None, n: int) -> np.ndarray | None:
 
 def time_unit_of(table: Any) -> float | None:
     """The constant of the column ``time_unit_days``, None without it. ValueError: not one positive number."""
-    if "time_unit_days" not in _names(table):
+    if "time_unit_days" not in names_of(table):
         return None
     values = column(table, "time_unit_days")
     if not len(values):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clvlib.value._summary import distinct
+from clvlib.value._summary import distinct, names_of
 
 if TYPE_CHECKING:
+    from clvlib.value.gamma_gamma import GammaGammaModel
     from clvlib.value.purchase_model import PurchaseModel
 
-__all__ = ["check_money", "pairs", "purchases_to_come", "quantile_names"]
+__all__ = ["check_money", "customer_ids", "pairs", "purchases_to_come", "quantile_names", "spend_to_come"]
 
 
 def purchases_to_come(
@@ -44,6 +45,23 @@ def purchases_to_come(
         return alive, expected, expected
     discounted *= alive
     return alive, expected, discounted
+
+
+def spend_to_come(spend: GammaGammaModel, summary: pd.DataFrame) -> np.ndarray:
+    """Expected amount of a purchase, currency, shape (n,). ValueError: infinite for some, as no value may be."""
+    each = np.asarray(spend.expected_spend(summary), dtype=float)
+    endless = ~np.isfinite(each)
+    if endless.any():
+        raise ValueError(
+            f"expected_spend: infinite for {int(endless.sum()):,} of {len(each):,} customers, since the spend model's "
+            f"q is {spend.params_['q']:.3g} and a mean needs q > 1: amounts have too heavy a tail; look at the largest"
+        )
+    return each
+
+
+def customer_ids(summary: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The column ``customer_id`` for a result, or nothing where the summary has none."""
+    return {"customer_id": np.asarray(summary["customer_id"])} if "customer_id" in names_of(summary) else {}
 
 
 def _at_period_ends(

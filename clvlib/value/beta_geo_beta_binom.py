@@ -151,9 +151,9 @@ class BetaGeoBetaBinomModel(PurchaseModel):
         _check_opportunities(*triples[:3])
         return triples
 
-    def _history(self, summary: pd.DataFrame, horizon_days: float | None, *, endless: bool = False):
-        found = super()._history(summary, horizon_days, endless=endless)
-        _check_opportunities(*found[:3])
+    def _checked(self, summary: pd.DataFrame):
+        found = super()._checked(summary)
+        _check_opportunities(*found)
         return found
 
 

@@ -76,6 +76,11 @@ def conformal_level(
 
     _check_level(level)
     outcome, days = _column(summary, "holdout_amount"), _column(summary, "holdout_days")
+    if days.min() != days.max():
+        raise ValueError(
+            f"holdout_days: from {days.min():g} to {days.max():g} over {len(days)} rows; "
+            "a level holds for one horizon, so make the summary with one holdout_end"
+        )
     n = len(outcome)
     rank = math.floor((n + 1) * (1 - level) + 1e-9)
     if rank < 1:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from clvlib.value._to_come import check_money, purchases_to_come, quantile_names
+from clvlib.value._to_come import check_money, customer_ids, purchases_to_come, quantile_names, spend_to_come
 
 if TYPE_CHECKING:
     from clvlib.value.gamma_gamma import GammaGammaModel
@@ -110,8 +110,8 @@ def customer_lifetime_value(
     alive, expected, discounted = purchases_to_come(
         purchases, summary, horizon, annual_discount_rate, discount_period_days
     )
-    each = np.asarray(spend.expected_spend(summary), dtype=float)
-    table = {"customer_id": summary["customer_id"].to_numpy()} if "customer_id" in summary else {}
+    each = spend_to_come(spend, summary)
+    table = customer_ids(summary)
     table |= {"probability_alive": alive}
     if not endless:
         table |= {"expected_purchases": expected}

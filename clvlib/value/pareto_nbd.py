@@ -80,7 +80,7 @@ class ParetoNBDModel(PurchaseModel):
         at w bought at Gamma(r + x, alpha + w) and left at Gamma(s + 1, beta + w), and w has a density proportional to
         (alpha + w)^-(r+x) (beta + w)^-(s+1) between t_x and T.
         """
-        x, t_x, T, _ = self._history(summary, None)
+        x, t_x, T = self._checked(summary)
         params, rng = self._parameters(), np.random.default_rng(random_state)
         r, alpha, s, beta = params
         alive = rng.random(len(x)) < self._alive(x, t_x, T)

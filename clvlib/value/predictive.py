@@ -18,7 +18,7 @@ import pandas as pd
 from clvlib.value._exact_ends import money_quantiles
 from clvlib.value._simulation import Simulation, laplace_draws, quantile_ranks
 from clvlib.value._summary import column
-from clvlib.value._to_come import pairs, quantile_names
+from clvlib.value._to_come import customer_ids, pairs, quantile_names, spend_to_come
 from clvlib.value.discounting import DAYS_PER_YEAR
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def predictive_intervals(
             for name, end in zip(names, _ends(drawn, level), strict=True):
                 ends[name][rows] = end
     expected = np.asarray(purchases.expected_purchases(summary, horizon_days), dtype=float)
-    amount = expected * np.asarray(spend.expected_spend(summary), dtype=float)
-    table = {"customer_id": summary["customer_id"].to_numpy()} if "customer_id" in summary else {}
+    amount = expected * spend_to_come(spend, summary)
+    table = customer_ids(summary)
     table |= {"expected_purchases": expected} | {name: ends[name] for name in count_names}
     table |= {"expected_amount": amount} | {name: ends[name] for name in amount_names}
     low, high = (np.sort(totals, axis=1)[:, rank] for rank in quantile_ranks(n_draws, level))

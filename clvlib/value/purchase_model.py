@@ -59,7 +59,7 @@ class PurchaseModel(FittedModel):
 
     def probability_alive(self, summary: pd.DataFrame) -> np.ndarray:
         """How probable is it that each customer is still one at the end of calibration? Shape (n_customers,)."""
-        x, t_x, T, _ = self._history(summary, None)
+        x, t_x, T = self._checked(summary)
         return self._alive(x, t_x, T)
 
     def expected_purchases_new_customer(self, horizon_days: ArrayLike) -> float | np.ndarray:
@@ -221,18 +221,22 @@ class PurchaseModel(FittedModel):
         return compress(x, t_x, T, found, time_unit_of(summary))
 
     def _history(
-        self, summary: pd.DataFrame, horizon_days: float | None, *, endless: bool = False
+        self, summary: pd.DataFrame, horizon_days: float, *, endless: bool = False
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """The checked columns and the horizon in the time unit (0 for None)."""
-        self._parameters()
-        x, t_x, T = (column(summary, name) for name in self._columns)
-        check_history(x, t_x, T, self._columns)
-        if horizon_days is None:
-            self._same_unit(summary)
-            return x, t_x, T, 0.0
+        """The checked columns and the horizon in the time unit."""
+        x, t_x, T = self._checked(summary)
+        if np.ndim(horizon_days):
+            raise ValueError(f"horizon_days is one number for all customers, got shape {np.shape(horizon_days)}")
         if endless and horizon_days == math.inf:
             return x, t_x, T, math.inf
         return x, t_x, T, float(self._in_units(horizon_days, self._unit(summary)))
+
+    def _checked(self, summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self._parameters()
+        x, t_x, T = (column(summary, name) for name in self._columns)
+        check_history(x, t_x, T, self._columns)
+        self._same_unit(summary)
+        return x, t_x, T
 
     def _alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
         (x_, t_x_, T_), place = distinct(x, t_x, T)
@@ -259,9 +263,9 @@ class PurchaseModel(FittedModel):
 
     @staticmethod
     def _in_units(horizon_days: ArrayLike, unit: float) -> np.ndarray:
-        days = np.asarray(horizon_days, dtype=float)
-        if not (np.isfinite(days) & (days >= 0)).all():
-            raise ValueError(f"horizon_days must be a finite number of days, zero or more, got {horizon_days}")
+        days = np.asarray(horizon_days)
+        if days.dtype.kind not in "iuf" or not (np.isfinite(days) & (days >= 0)).all():
+            raise ValueError(f"horizon_days must be a finite number of days, zero or more, got {horizon_days!r}")
         return days / unit
 
     @staticmethod

@@ -88,12 +88,20 @@ class ValueModel:
             object.__setattr__(self, name, _number(getattr(self, name), name))
         if self.horizon_days <= 0:
             raise ValueError(f"horizon_days must be positive, got {self.horizon_days:g}")
+        if self.margin_rate > 1:
+            raise ValueError(f"margin_rate is a share of the amount, at most 1, got {self.margin_rate:g}; 30 % is 0.30")
         if self.annual_discount_rate <= -1:
             raise ValueError(f"annual_discount_rate must be above -1, got {self.annual_discount_rate:g}; 10 % is 0.10")
         if not isinstance(self.currency, str) or not self.currency:
             raise ValueError(f"currency is a code such as 'EUR' ('XXX' where it is not known), got {self.currency!r}")
         object.__setattr__(self, "calibration_end", _day(self.calibration_end))
         _ = self.time_unit  # known, or an error
+        theirs = self.spend.time_unit_days_
+        if theirs and self.purchases.time_unit_days_ and not math.isclose(theirs, self.purchases.time_unit_days_):
+            raise ValueError(
+                f"purchases was fitted in units of {self.purchases.time_unit_days_:g} days and spend in units of "
+                f"{theirs:g}; fit both on one summary"
+            )
 
     @property
     def time_unit_days(self) -> float:

@@ -39,6 +39,15 @@ def files(tmp_path, lines, model, monkeypatch):
     return tmp_path
 
 
+def test_a_log_without_its_beginning_is_refused(clv, files, lines):
+    lines[lines["timestamp"] >= "1997-10-01"].to_csv(files / "month.csv", index=False)
+    code, _, told = clv("score", "model.json", "month.csv")
+    assert code == 2
+    assert "begins on 1997-10-01, after the day the model was fitted to (1997-09-30)" in told
+    assert "whole log" in told
+    assert not (files / "customers.csv").exists()
+
+
 def test_a_later_month_is_valued_without_refitting(clv, files, lines, model):
     code, printed, told = clv("score", "model.json", "log.csv")
     assert code == 0

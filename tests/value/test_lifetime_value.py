@@ -18,6 +18,7 @@ from clvlib.value import (
     NBDModel,
     ParetoNBDModel,
     customer_lifetime_value,
+    predictive_intervals,
 )
 
 FIGURES_BG = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}  # Fader, Hardie & Lee 2005, weeks
@@ -48,6 +49,23 @@ def summary():
 def value(summary, purchases=BG, **changes):
     arguments = {"horizon_days": 365, "annual_discount_rate": 0.10, "margin_rate": 0.3} | changes
     return customer_lifetime_value(summary, purchases=purchases, spend=SPEND, **arguments)
+
+
+def test_an_infinite_spend_is_no_value(summary):
+    heavy = made(GammaGammaModel, {"p": 6.25, "q": 0.9, "gamma": 15.44})
+    arguments = {"purchases": BG, "spend": heavy, "horizon_days": 365}
+    with pytest.raises(ValueError, match=r"^expected_spend: infinite for 1,411 of 2,357 customers.*q is 0.9"):
+        customer_lifetime_value(summary, **arguments, annual_discount_rate=0.1, margin_rate=0.3)
+    with pytest.raises(ValueError, match=r"^expected_spend: infinite for 1,411"):
+        predictive_intervals(summary, **arguments, n_draws=100, random_state=0)
+
+
+def test_an_arrow_table_keeps_its_customers(summary):
+    import pyarrow as pa
+
+    table = value(pa.Table.from_pandas(summary))
+    assert table["customer_id"].tolist() == summary["customer_id"].tolist()
+    np.testing.assert_allclose(table["clv"], value(summary)["clv"])
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -33,6 +33,23 @@ def fitted(summary):
 
 
 @pytest.mark.parametrize(
+    ("horizon_days", "message"),
+    [
+        (None, "finite number of days"),
+        ("273", "finite number of days"),
+        (True, "finite number of days"),
+        (-1, "finite number of days"),
+        (np.nan, "finite number of days"),
+        ([273, 100], r"one number for all customers, got shape \(2,\)"),
+    ],
+)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_horizon_that_is_none_is_refused(summary, fitted, model, horizon_days, message):
+    with pytest.raises(ValueError, match=message):
+        fitted[model].expected_purchases(summary, horizon_days)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"frequency": -1.0}, r"^frequency: 1 of 2,357 rows are negative \(first: row 3, -1\)"),

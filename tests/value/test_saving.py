@@ -53,6 +53,14 @@ def test_a_fitted_purchase_model_predicts_the_same_after_saving(summary, tmp_pat
     np.testing.assert_array_equal(read.expected_purchases(summary, 273), fitted.expected_purchases(summary, 273))
 
 
+def test_a_value_model_of_no_sense_is_refused(model):
+    saved = model.to_dict()
+    with pytest.raises(ValueError, match="margin_rate is a share of the amount, at most 1, got 5"):
+        ValueModel.from_dict(saved | {"margin_rate": 5})
+    with pytest.raises(ValueError, match="purchases was fitted in units of 1 days and spend in units of 7"):
+        ValueModel.from_dict(saved | {"purchases": saved["purchases"] | {"time_unit_days": 1.0}})
+
+
 def test_a_spend_model_keeps_its_options(summary, tmp_path):
     fitted = GammaGammaModel(nonpositive="leave_out").fit(summary)
     read = load_model(save_model(fitted, tmp_path / "spend.json"))
