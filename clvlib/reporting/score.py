@@ -58,8 +58,8 @@ def score(
     """Read a log, sum it up at ``as_of``, and value its customers with a saved value model; nothing is fitted.
 
     ``log_path``: the whole log, from its beginning to the later month, since a customer's history decides; with the
-    house's column names, or with those that the section ``data`` of ``scenario`` maps to them; that section says too how
-    dates and numbers are written. ``as_of``: the last whole day that is looked at ("2026-06-30"; the day of the log's
+    house's column names, or with those that the section ``data`` of ``scenario`` maps to them; that section also says
+    how dates and numbers are written. ``as_of``: the last whole day that is looked at ("2026-06-30"; the day of the log's
     last line by default). ``horizon_days``: the model's by default.
 
     ScoreError: a file that is no value model, a log that is refused or begins after the model's fit, an ``as_of``
