@@ -34,15 +34,15 @@ _LOG = [
 ]
 
 _SUMMARY = [
-    Column("frequency", "float64", "purchase periods", "Number of repeat purchase periods, x."),
+    Column("frequency", "float64", "purchase days", "Number of repeat purchase days, x."),
     Column("recency", "float64", "time_unit", "Age at the last purchase, t_x."),
     Column("T", "float64", "time_unit", "Age at the end of calibration."),
-    Column("monetary_value", "float64", "currency", "Mean value of the repeat purchase periods."),
+    Column("monetary_value", "float64", "currency", "Mean value of a repeat purchase day."),
     Column("time_unit_days", "float64", "days", "Length of the time unit of recency and T; a week is 7."),
-    Column("n_opportunities", "float64", "opportunities", "Chances to buy since the first purchase, n (discrete time)."),
+    Column("n_opportunities", "float64", "opportunities", "Chances to buy since the first purchase, n."),
     Column("period", "int64", "contract periods", "Age of a contractual cohort, 1 is the first renewal."),
     Column("survivors", "float64", "customers", "How many of a cohort are still under contract after a period."),
-    Column("holdout_frequency", "float64", "purchase periods", "Number of purchase periods in the holdout."),
+    Column("holdout_frequency", "float64", "purchase days", "Number of purchase days in the holdout."),
     Column("holdout_amount", "float64", "currency", "Sum of amounts in the holdout, returns deducted."),
     Column("holdout_days", "float64", "days", "Length of the holdout."),
     Column("days_since_last_purchase", "float64", "days", "From the last purchase to the cut."),
@@ -53,14 +53,14 @@ _PREDICTIONS = [
     Column("rating", "float64", "the scale of the ratings", "An explicit rating; a pair without a row is missing."),
     Column("rank", "int64", "", "Place in a top-N list, 1 is best."),
     Column("probability_alive", "float64", "share", "Probability of still being a customer at the cut."),
-    Column("expected_purchases", "float64", "purchase periods", "Expected number within the horizon."),
-    Column("expected_spend", "float64", "currency", "Expected value of one purchase period."),
+    Column("expected_purchases", "float64", "purchase days", "Expected number within the horizon."),
+    Column("expected_spend", "float64", "currency per purchase day", "Expected value of one purchase day."),
     Column("expected_amount", "float64", "currency", "Expected sum of amounts within the horizon, undiscounted."),
     Column("amount_p05", "float64", "currency", "5 % quantile of the predictive distribution of the amount."),
     Column("amount_p95", "float64", "currency", "95 % quantile of the predictive distribution of the amount."),
-    Column("clv", "float64", "currency", "Discounted value over the horizon the table states."),
-    Column("clv_p05", "float64", "currency", "5 % quantile of the predictive distribution of the clv."),
-    Column("clv_p95", "float64", "currency", "95 % quantile of the predictive distribution of the clv."),
+    Column("clv", "float64", "currency", "Discounted mean value; rate, margin and horizon are those of the run."),
+    Column("clv_p05", "float64", "currency", "Lower end of the 90 % interval of the clv: its 5 % quantile."),
+    Column("clv_p95", "float64", "currency", "Upper end of the 90 % interval; the clv, a mean, can lie above it."),
 ]
 
 #: Every column of the house by name.

@@ -23,6 +23,14 @@ _ADDED = {
         Column("run_id", "str", "", "The run that wrote the row."),
     )
 }
+#: Names that a chapter makes with a number of days in them: the pattern, the unit and the meaning.
+_PATTERNS = (
+    (
+        r"(?:first_year|realised)_margin_(\d+)d",
+        "currency",
+        r"Discounted margin realised within \1 days of the first purchase; blank where they are not over yet.",
+    ),
+)
 _OWN = "A column of this chapter's own; its page says what it is."
 
 
@@ -71,7 +79,7 @@ def describe_columns(
             base = apart[1]
             known = [chapter for chapter, names in parts if base in names or base in _ADDED]
             chapters = [chapter for chapter in known if chapter["number"].replace(".", "") == apart[2]]
-        column = _ADDED.get(base) or COLUMNS.get(base)
+        column = _ADDED.get(base) or COLUMNS.get(base) or _patterned(base)
         rows.append(
             {
                 "name": field.name,
@@ -82,6 +90,14 @@ def describe_columns(
             }
         )
     return rows
+
+
+def _patterned(name: str) -> Column | None:
+    for pattern, unit, meaning in _PATTERNS:
+        found = re.fullmatch(pattern, name)
+        if found:
+            return Column(name, "float64", unit, found.expand(meaning))
+    return None
 
 
 def _merged(chapters: list[dict]) -> dict[str, list[dict]]:

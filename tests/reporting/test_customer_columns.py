@@ -52,6 +52,15 @@ def test_every_column_of_the_file_is_explained(report_folder, handed):
     assert 'href="data_quality.html#columns-1"' in report_folder.page("index.html")
 
 
+def test_a_name_with_a_number_of_days_in_it_has_a_meaning_and_a_unit(report_folder, handed):
+    handed("31_value", {"customer_id": ["a"], "first_year_margin_365d": [1.5], "realised_margin_90d": [0.5]})
+    html = _page(report_folder)
+    for column, days in {"first_year_margin_365d": 365, "realised_margin_90d": 90}.items():
+        meaning, unit, _, chapter = _row(html, column)
+        assert f"within {days} days of the first purchase" in meaning
+        assert (unit, chapter) == ("USD", "3.1")
+
+
 def test_two_data_sets_of_one_name_are_explained_apart(report_folder, handed):
     handed("31_value", {"customer_id": ["a"], "clv": [1.5]}, name="my shop")
     handed("32_more", {"customer_id": ["a"], "expected_spend": [1.5]}, name="my shop", lines=7)
