@@ -59,8 +59,8 @@ def score(
 
     ``log_path``: the whole log, from its beginning to the later month, since a customer's history decides; with the
     house's column names, or with those that the section ``data`` of ``scenario`` maps to them; that section also says
-    how dates and numbers are written. ``as_of``: the last whole day that is looked at ("2026-06-30"; the day of the log's
-    last line by default). ``horizon_days``: the model's by default.
+    how dates and numbers are written. ``as_of``: the last whole day that is looked at ("2026-06-30"; the day of the
+    log's last line by default). ``horizon_days``: the model's by default.
 
     ScoreError: a file that is no value model, a log that is refused or begins after the model's fit, an ``as_of``
     outside it, a horizon that is not positive. :class:`clvlib.reporting.scenario.ScenarioError`: the scenario has no

@@ -139,8 +139,7 @@ class _Facts:
         out["spend_trend"] = _ratio(late - early, late + early, otherwise=0.0)
         out |= self._gaps(who, day_ago, start, days, first, last)
         out |= self._baskets(order, orders, gross)
-        refund = gross - net
-        out["refund_amount"] = np.maximum(refund, 0.0)
+        out["refund_amount"] = self._sum(c, np.where(amount < 0, -amount, 0.0))
         out["refund_share"] = _ratio(out["refund_amount"], gross, otherwise=0.0)
         out |= self._calendar(who, day_ago, days, start)
         out["first_order_amount"] = self._sum(c, np.where(first_day & bought, amount, 0.0))

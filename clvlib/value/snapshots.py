@@ -113,5 +113,6 @@ def _snapshot(lines: pd.DataFrame, origin: pd.Timestamp, horizon: pd.Timedelta, 
     later = lines[(timestamp >= origin) & (timestamp < origin + horizon)]
     table.insert(1, "origin", origin)
     amounts = table["customer_id"].map(later.groupby("customer_id")["amount"].sum())
-    table["holdout_amount"] = np.nan_to_num(amounts.to_numpy(dtype=float), nan=0.0)
+    # a purchase and its return leave 1e-15, which is no amount and has a logarithm of -35
+    table["holdout_amount"] = np.nan_to_num(amounts.to_numpy(dtype=float), nan=0.0).round(6) + 0.0
     return table

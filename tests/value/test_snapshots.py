@@ -42,6 +42,14 @@ def test_targets_are_the_net_money_of_the_half_open_window(log):
     assert (table["holdout_amount"] < 0).any(), "returns are deducted, also where nothing else came"
 
 
+def test_a_purchase_and_its_return_leave_nothing_and_no_dust():
+    lines = pd.DataFrame({"customer_id": "a", "amount": [5.0, 0.1, 0.2, -0.3], "timestamp": pd.Timestamp("2024-01-03")})
+    lines.loc[0, "timestamp"] = pd.Timestamp("2024-01-01")
+    assert lines["amount"].iloc[1:].sum() != 0
+    table = training_snapshots(lines, origins=["2024-01-02"], horizon_days=2)
+    assert table["holdout_amount"].tolist() == [0.0]
+
+
 def test_lines_from_known_until_on_are_not_looked_at(log):
     cut = pd.Timestamp("2024-10-01")
     origins = training_origins(log, cut=cut, horizon_days=90)
