@@ -1,6 +1,8 @@
 """Run benchmarks and put what they print into README.md, each in its own place; ``make bench`` calls it.
 
     python benchmarks/_readme.py [rfm_summary.py …]
+
+And above them all, at a glance, every table that compares clvlib with a peer in one row.
 """
 
 import os
@@ -9,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["benchmarks", "placed"]
+__all__ = ["at_a_glance", "benchmarks", "placed"]
 
 FOLDER = Path(__file__).parent
 
@@ -28,6 +30,21 @@ def placed(readme: str, script: str, tables: str) -> str:
     return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{tables.strip()}\n{end}", readme, flags=re.DOTALL)
 
 
+def at_a_glance(readme: str) -> str:
+    """A row for each table of ``_side_by_side.markdown`` on the page whose first way is clvlib and that has others.
+
+    In CPU time, which load by others changes least; ways named ``clvlib, …`` are no peers.
+    """
+    lines = ["| CPU time | clvlib | how many times as long the others take |", "|---|--:|---|"]
+    header = r"\| (.+) \| median \| CPU time \| ratio \| CPU ratio \| first call \| calls \|\n\|[-:|]+\|\n"
+    for title, body in re.findall(rf"^{header}((?:\|.*\n)+)", readme, re.MULTILINE):
+        ours, *others = [[cell.strip() for cell in row.strip("|").split("|")] for row in body.splitlines()]
+        peers = [f"{name} {ratio}" for name, _, _, _, ratio, *_ in others if not name.startswith("clvlib")]
+        if ours[0].startswith("clvlib") and peers:
+            lines.append(f"| {title} | {ours[2]} | {' · '.join(peers)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     wanted = [FOLDER / name for name in sys.argv[1:]] or benchmarks()
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
@@ -38,7 +55,8 @@ def main() -> None:
         if done.returncode:
             sys.exit(f"{script.name} failed; README.md keeps what it had of it")
         readme = FOLDER / "README.md"
-        readme.write_text(placed(readme.read_text(encoding="utf-8"), script.name, done.stdout), encoding="utf-8")
+        page = placed(readme.read_text(encoding="utf-8"), script.name, done.stdout)
+        readme.write_text(placed(page, "at a glance", at_a_glance(page)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def main() -> None:
             Way("pymc-marketing", partial(with_pymc_marketing, pymc, summary), rounds),
         ]
         timings = side_by_side(ways, rounds=5, same=same)
-        print(f"\n{markdown(f'{n_customers:,} customers, 12 months', timings)}")
+        print(f"\n{markdown(f'value of {n_customers:,} customers, 12 months', timings)}")
 
 
 if __name__ == "__main__":

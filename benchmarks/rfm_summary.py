@@ -256,15 +256,15 @@ def main() -> None:
         for ids in ("integers", "texts"):
             log = make_log(n_lines, text_ids=ids == "texts")
             timings = side_by_side(summary_ways(log, peers, slow), rounds=rounds, same=same)
-            print(f"\n{markdown(f'{n_lines:,} lines, ids are {ids}', timings)}")
+            print(f"\n{markdown(f'summary of {n_lines:,} lines, ids are {ids}', timings)}")
         if n_lines == 1_000_000:
             log = make_log(n_lines, ordered=False)
             timings = side_by_side(summary_ways(log, peers, 1), rounds=rounds, same=same)
-            print(f"\n{markdown(f'{n_lines:,} lines in no order, ids are integers', timings)}")
+            print(f"\n{markdown(f'summary of {n_lines:,} lines in no order, ids are integers', timings)}")
         if n_lines <= 1_000_000:
             log = make_log(n_lines)
             timings = side_by_side(split_ways(log, peers), rounds=rounds, same=same)
-            print(f"\n{markdown(f'{n_lines:,} lines, calibration and holdout', timings)}")
+            print(f"\n{markdown(f'summary of {n_lines:,} lines, calibration and holdout', timings)}")
             print(f"\n{first_calls(n_lines, peers)}")
 
 

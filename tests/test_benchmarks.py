@@ -40,7 +40,7 @@ def test_every_benchmark_says_its_question_and_its_command_and_has_its_place(scr
 
 
 def test_every_place_has_its_benchmark(readme):
-    assert re.findall(r"<!-- end of (.+?) -->", README) == re.findall(r"<!-- (\w+\.py) -->", README)
+    assert re.findall(r"<!-- end of (\w+\.py) -->", README) == re.findall(r"<!-- (\w+\.py) -->", README)
     assert set(re.findall(r"<!-- (\w+\.py) -->", README)) == set(SCRIPTS)
     assert [path.name for path in readme.benchmarks()] == SCRIPTS
 
@@ -52,6 +52,15 @@ def test_tables_are_put_in_their_place_and_nowhere_else(readme):
     assert readme.placed(once, "a.py", "old") == page
     with pytest.raises(ValueError, match=r"no place for c\.py"):
         readme.placed(page, "c.py", "")
+
+
+def test_the_page_begins_with_every_comparison_at_a_glance(bench, readme):
+    seconds = {"clvlib": (1.0, 1.0), "clvlib, else": (1.0, 2.0), "peer": (9.0, 4.0)}
+    timings = [bench.Timing(name, first) for name, first in seconds.items()]
+    page = f"{bench.markdown('ten rows', timings)}\n\n{bench.markdown('alone', timings[:2])}\n"
+    page += f"\n{bench.markdown('other', timings[::-1])}\n"
+    assert readme.at_a_glance(page).splitlines()[2:] == ["| ten rows | 1 s | peer 4 |"]
+    assert f"<!-- at a glance -->\n{readme.at_a_glance(README)}\n<!-- end" in README
 
 
 def test_ways_take_turns_and_a_slow_one_fewer(bench):
