@@ -27,6 +27,7 @@ from clvlib.value.features import FEATURES, customer_features
 from clvlib.value.gamma_gamma import GammaGammaModel
 from clvlib.value.high_value import HighValueModel, high_value_threshold, targeting_table
 from clvlib.value.histories import history_cells, history_grid
+from clvlib.value.hurdle import HurdleModel
 from clvlib.value.leak import leak_meter
 from clvlib.value.lifetime_value import customer_lifetime_value
 from clvlib.value.missing import missing_value_table
@@ -43,7 +44,7 @@ from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, Ow
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
 from clvlib.value.shifted_beta_geo import ShiftedBetaGeoModel
 from clvlib.value.snapshots import training_origins, training_snapshots
-from clvlib.value.supervised import HurdleModel, SupervisedModel, supervised_contenders
+from clvlib.value.supervised import SupervisedModel, supervised_contenders
 from clvlib.value.tracking import tracking_table
 from clvlib.value.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_inflated_lognormal_mean
 

@@ -55,7 +55,7 @@ _CLASSIFIERS: dict[str, Callable] = {
     "gradient_boosting": lambda o: HistGradientBoostingClassifier(**_BOOSTING | o),
     "mlp": lambda o: MLPClassifier(**_MLP | o),
 }
-_FOREST = {"n_estimators": 40, "min_samples_leaf": 20, "max_features": 0.4, "max_samples": 0.5}
+_FOREST = {"n_estimators": 30, "min_samples_leaf": 20, "max_features": 0.4, "max_samples": 0.5}
 _BOOSTING = {
     "max_iter": 80,
     "learning_rate": 0.06,

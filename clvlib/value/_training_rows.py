@@ -5,10 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["MIN_BUYERS", "MIN_CUSTOMERS", "one_row_a_customer", "outcomes", "tweedie_deviance", "usable_features"]
+__all__ = [
+    "MIN_BUYERS",
+    "MIN_CUSTOMERS",
+    "SVM_ROWS",
+    "one_row_a_customer",
+    "outcomes",
+    "tweedie_deviance",
+    "usable_features",
+]
 
 #: Below so many customers, or customers who bought in the training windows, nothing is learnt.
 MIN_CUSTOMERS, MIN_BUYERS = 30, 10
+#: A support vector machine's time grows with the square of its rows; it learns from so many customers' at most.
+SVM_ROWS = 1000
 #: A feature is left out where more than this share of the customers to forecast lie outside what training saw of it.
 _MOST_OUTSIDE = 0.9
 

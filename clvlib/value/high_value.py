@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clvlib.value._fitting import chain_maker, one_thread, recorded
-from clvlib.value._training_rows import MIN_BUYERS, outcomes, usable_features
+from clvlib.value._training_rows import MIN_BUYERS, SVM_ROWS, one_row_a_customer, outcomes, usable_features
 from clvlib.value.features import customer_features
 from clvlib.value.snapshots import training_origins, training_snapshots
 
@@ -130,8 +130,12 @@ class HighValueModel:
             name, dict(self.options or {}), classify=True, missing=self.missing, random_state=self.random_state
         )
         groups = pd.factorize(snapshots["customer_id"])[0]
+        keep = np.ones(len(high), dtype=bool)
+        if self.estimator == "svm":
+            keep = one_row_a_customer(groups, keep, SVM_ROWS, self.random_state)
+        x = snapshots[self.features_].to_numpy(dtype=float)
         with one_thread(), recorded(self.notes_):
-            self.model_ = make().fit(snapshots[self.features_].to_numpy(dtype=float), high, groups)
+            self.model_ = make().fit(x[keep], high[keep], groups[keep])
         self.base_rate_ = float(high.mean())
         self.n_rows_, self.n_customers_ = len(high), int(groups.max()) + 1
         return self

@@ -59,7 +59,7 @@ def missing_value_table(
     ways: Sequence[str] = tuple(WAYS),
     baseline: str = "median",
     estimator: str = "linear_regression",
-    n_resamples: int = 500,
+    n_resamples: int = 300,
     random_state: int,
 ) -> pd.DataFrame:
     """How well are customers ordered by what they will spend when ``feature`` has gaps, by way of treating them?

@@ -18,6 +18,7 @@ from clvlib.value._fitting import chain_maker, one_thread, recorded
 from clvlib.value._training_rows import (
     MIN_BUYERS,
     MIN_CUSTOMERS,
+    SVM_ROWS,
     one_row_a_customer,
     outcomes,
     tweedie_deviance,
@@ -26,7 +27,7 @@ from clvlib.value._training_rows import (
 from clvlib.value.features import customer_features
 from clvlib.value.snapshots import training_origins, training_snapshots
 
-__all__ = ["ESTIMATORS", "HurdleModel", "SupervisedModel", "supervised_contenders"]
+__all__ = ["ESTIMATORS", "SupervisedModel", "supervised_contenders"]
 
 #: The estimators by name; ``linear_regression`` is ridge regression with a light penalty.
 ESTIMATORS: tuple[str, ...] = (
@@ -40,8 +41,6 @@ ESTIMATORS: tuple[str, ...] = (
 )
 #: How the money is modelled, see :mod:`clvlib.value._targets`.
 _TARGETS = ("two_part", "log", "amount")
-#: A support vector machine's time grows with the square of its rows; it learns from so many customers' at most.
-_SVM_ROWS = 1500
 
 
 class SupervisedModel:
@@ -177,7 +176,7 @@ class SupervisedModel:
         n_features = options.pop("n_features", self.n_features)
         keep = ~np.isnan(x).any(axis=1) if self.missing == "drop" else np.ones(len(x), dtype=bool)
         if self.estimator == "svm":
-            keep &= one_row_a_customer(groups, keep, _SVM_ROWS, self.random_state)
+            keep &= one_row_a_customer(groups, keep, SVM_ROWS, self.random_state)
         if (y[keep] > 0).sum() < MIN_BUYERS or len(np.unique(groups[keep])) < MIN_CUSTOMERS:
             raise ValueError(
                 f"missing={self.missing!r} leaves {int(keep.sum())} of {len(keep)} rows to learn from, "
@@ -249,38 +248,6 @@ class SupervisedModel:
             raise ValueError("a regressor of your own has no classifier beside it: use target='log' or 'amount'")
 
 
-class HurdleModel(SupervisedModel):
-    """Two models for two questions: who gets over the hurdle of buying at all, and how much do those spend who do?
-
-    purchase, spend: each one of :data:`ESTIMATORS`. All rows know whether; only buyers know how much, so that the
-    second question has a fraction of the rows and gets the stiffer model by default. Other parameters as
-    :class:`SupervisedModel`, whose two-part target uses one kind for both.
-    """
-
-    def __init__(self, *, purchase: str = "gradient_boosting", spend: str = "linear_regression", **options) -> None:
-        super().__init__(purchase, target="two_part", **options)
-        self.purchase = purchase
-        self.spend = spend
-
-    def probability(self, features: pd.DataFrame) -> np.ndarray:
-        """Chance of a purchase within the horizon, shape (n_rows,)."""
-        return self.model_.probability(features[self.features_].to_numpy(dtype=float))
-
-    def expected_spend(self, features: pd.DataFrame) -> np.ndarray:
-        """Expected amount within the horizon of who buys at all, shape (n_rows,)."""
-        return self.model_.spend(features[self.features_].to_numpy(dtype=float))
-
-    def _maker(self, options: dict, n_features: int | None, *, classify: bool) -> Callable:
-        return chain_maker(
-            self.purchase if classify else self.spend,
-            options if classify else {},
-            classify=classify,
-            missing=self.missing,
-            n_features=n_features,
-            random_state=self.random_state,
-        )
-
-
 def supervised_contenders(*, random_state: int = 0, **options) -> dict[str, SupervisedModel]:
     """The documents' models and their remedies by the names a table shows, ready for a race.
 
@@ -289,6 +256,7 @@ def supervised_contenders(*, random_state: int = 0, **options) -> dict[str, Supe
     >>> list(supervised_contenders())[:3]
     ['linear regression', 'decision tree', 'support vector machine']
     """
+    from clvlib.value.hurdle import HurdleModel
     from clvlib.value.ziln import ZILNRegressor
 
     names = {
