@@ -1,6 +1,6 @@
 """What does a gap in a feature cost, and what does each way of filling it save? Measured by making gaps.
 
-The documents list five ways to treat a missing value and measure none. Here a stated share of one feature is masked, in
+The documents list ways to treat a missing value and measure none. Here a stated share of one feature is masked, in
 training and in the forecast alike, the model is fitted again in every way, and both are judged on the same holdout.
 """
 
