@@ -88,7 +88,7 @@ def check_history(x: np.ndarray, t_x: np.ndarray, T: np.ndarray, names: tuple[st
         return
     for name, values in zip(names, (x, t_x, T), strict=True):
         refuse(name, values, values < 0, "negative", "counts and ages are zero or more")
-    refuse(frequency, x, np.rint(x) != x, "fractional", "it counts repeat purchase periods")
+    refuse(frequency, x, np.rint(x) != x, "fractional", "it counts repeat purchase days")
     remedy = f"recency is the customer's age at the last purchase, in the unit of {age}"
     refuse(recency, t_x, t_x > T, f"above {age}", remedy)
     remedy = f"it is the age at the last purchase, 0 for who bought once; days since then are {age} - {recency}"
