@@ -1,7 +1,7 @@
 """Short texts by rank: no table of texts, no sorting, where ids are written like numbers, as most are.
 
 ``C000123`` is a common head and a few places with ten letters each: a number in mixed radix, whose order is the order
-of the texts. A table of a million such ids is looked up in the time a general one takes for a tenth of them.
+of the texts.
 """
 
 from collections.abc import Callable

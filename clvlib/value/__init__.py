@@ -1,4 +1,4 @@
-"""What customers are worth: discounting, and what acquisition cohorts really brought."""
+"""What customers are worth, how sure that is, and which model to believe: chapters 3.1 to 3.4."""
 
 from clvlib.value.beta_geo import BetaGeoModel
 from clvlib.value.beta_geo_beta_binom import BetaGeoBetaBinomModel

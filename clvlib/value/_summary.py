@@ -53,7 +53,7 @@ def column(table: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name}: not a column of numbers ({error}); convert it first") from None
     if values.ndim != 1:
         raise ValueError(f"{name}: shape {values.shape} instead of one number a row")
-    # a sum of finite numbers is finite unless it overflows, and costs a tenth of isfinite
+    # a sum of finite numbers is finite unless it overflows, and costs less than isfinite
     if not np.isfinite(values.sum()):
         refuse(name, values, ~np.isfinite(values), "missing or infinite", "drop the rows, or mend what computed them")
     return values
@@ -179,7 +179,7 @@ def compress(
         (x_, t_x_, T_), inverse = distinct(x, t_x, T)
         return Triples(x_, t_x_, T_, np.bincount(inverse, weights=weights).astype(float), days)
     # who has never bought again is one row an age, and they come first
-    again = np.flatnonzero(x > 0)  # of bools, ten times as fast as of floats
+    again = np.flatnonzero(x > 0)  # of bools: cheaper than of floats
     if weights is None:
         once = np.bincount(last) - np.bincount(last[again], minlength=int(last.max()) + 1)
     else:
