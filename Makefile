@@ -63,12 +63,11 @@ $(PEERS)/stamp: requirements-bench.lock | $(VENV)/stamp
 bench: $(PEERS)/stamp ## every benchmark, side by side with its peers -> benchmarks/README.md
 	@$(PEERS)/bin/python benchmarks/_readme.py $(BENCHMARKS)
 
-# The peers' lock takes the project's own pins, but for setuptools (see pyproject.toml); what no benchmark imports and
-# is half of the size is left out.
+# The peers' lock takes the project's own pins, but for setuptools (see pyproject.toml).
 lock: $(VENV)/stamp ## pyproject.toml -> requirements.lock, requirements-bench.lock, environment.yml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group test pyproject.toml -o requirements.lock
 	sed -n '/^setuptools==/d; s/^\([a-z0-9.-]*==.*\) \\$$/\1/p' requirements.lock | \
-	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra bench -c - --excludes benchmarks/left_out.txt pyproject.toml -o requirements-bench.lock
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra bench -c - pyproject.toml -o requirements-bench.lock
 	$(BIN)/python .ci/environment_yml.py > environment.yml
 
 clean: ## forget the environments (reports stay)

@@ -14,9 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DIRECT = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["test"]]
 PEERS = PROJECT["project"]["optional-dependencies"]["bench"]
-#: What no benchmark imports, and `make lock` therefore keeps out of the peers' environment.
-LEFT_OUT = re.findall(r"^[a-z].*", (ROOT / "benchmarks" / "left_out.txt").read_text(encoding="utf-8"), re.MULTILINE)
-BENCH = PEERS + [text for text in PROJECT["project"]["dependencies"] if Requirement(text).name not in LEFT_OUT]
+BENCH = PEERS + PROJECT["project"]["dependencies"]
 CARD = {"jupyterlab", "papermill", "pandas", "scikit-learn", "tensorflow", "matplotlib", "seaborn", "nbval"}
 
 
@@ -62,13 +60,6 @@ def test_both_locks_agree_but_for_what_lifetimes_imports():
     assert len(shared) > 100
     different = {pin for pin in main if pin[0] in shared} ^ {pin for pin in bench if pin[0] in shared}
     assert {name for name, _, _ in different} == {"setuptools"}
-
-
-def test_benchmarks_run_without_what_was_left_out():
-    assert LEFT_OUT == ["tensorflow", "tensorflow-cpu"]
-    assert not {name for name, _, _ in _pins("requirements-bench.lock")} & {*LEFT_OUT, "keras"}
-    for path in (ROOT / "benchmarks").glob("*.py"):
-        assert not re.search(r"\b(tensorflow|keras)\b", path.read_text(encoding="utf-8")), path.name
 
 
 def test_peers_have_an_environment_of_their_own_made_from_their_lock():
