@@ -8,55 +8,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching.interactions import Interactions
+from clvlib.matching.top_products import block_rows, top_columns
 
 __all__ = ["Recommender", "block_rows", "top_columns"]
-
-#: Cells of a dense block of scores: 32 MB of float64, however many customers are asked for.
-_CELLS = 4_000_000
-
-
-def block_rows(n_columns: int) -> int:
-    """How many rows of ``n_columns`` scores fit into one block.
-
-    >>> block_rows(1_000_000)
-    4
-    """
-    return max(1, _CELLS // max(1, n_columns))
-
-
-def top_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, column and place (from 0) of the n largest scores of each row, best first.
-
-    Ties go to the smaller column; -inf is never listed, so that a row may give fewer than n. ``scores`` has shape
-    (rows, columns) without NaN.
-
-    >>> row, column, place = top_columns(np.array([[1.0, 3.0, 3.0, -np.inf]]), 2)
-    >>> column.tolist(), place.tolist()
-    ([1, 2], [0, 1])
-    """
-    chosen = scores > -np.inf
-    if n < scores.shape[1]:
-        chosen &= scores >= _at_most_nth(scores, n)
-    row, column = np.nonzero(chosen)
-    order = np.lexsort((column, -scores[row, column], row))
-    row, column = row[order], column[order]
-    first = np.searchsorted(row, np.arange(len(scores)))
-    place = np.arange(len(row)) - first[row]
-    kept = place < n
-    return row[kept], column[kept], place[kept]
-
-
-def _at_most_nth(scores: np.ndarray, n: int) -> np.ndarray:
-    """A bound that the n-th largest score of each row reaches, shape (rows, 1).
-
-    The n-th largest of the maxima of stretches of columns: n stretches hold at least n scores as large. Few others
-    reach it, and it costs one pass, where a partition of a row full of ties takes ten times as long.
-    """
-    n_columns = scores.shape[1]
-    width = max(1, min(64, n_columns // (2 * n)))
-    whole = n_columns // width * width
-    maxima = scores[:, :whole].reshape(len(scores), -1, width).max(axis=2)
-    return np.sort(maxima, axis=1)[:, -n, None]
 
 
 class Recommender(BaseEstimator):

@@ -1,0 +1,64 @@
+"""The k largest entries of a sparse product: against the dense product, on every path."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from clvlib.matching.top_products import top_products
+
+
+def _dense_answer(left, right, k, exclude=None):
+    product = left.toarray() @ right.toarray()
+    if exclude is not None:
+        product[exclude.toarray() != 0] = 0
+    columns, scores = np.full((len(product), k), -1), np.zeros((len(product), k))
+    for row, values in enumerate(product):
+        best = [column for column in np.argsort(-values, kind="stable")[:k] if values[column] > 0]
+        columns[row, : len(best)], scores[row, : len(best)] = best, values[best]
+    return columns, scores
+
+
+def _random(rng, shape, density, whole):
+    matrix = sparse.random_array(shape, density=density, rng=rng, format="csr")
+    matrix.data = rng.integers(-2, 6, matrix.nnz).astype(float) if whole else rng.normal(0.5, 1, matrix.nnz)
+    return matrix
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.booleans())
+def test_the_dense_product_has_the_same_largest_entries(seed, k, masked):
+    rng = np.random.default_rng(seed)
+    m, p, q = rng.integers(1, 12, 3)
+    left, right = _random(rng, (m, p), 0.5, whole=True), _random(rng, (p, q), 0.5, whole=True)
+    exclude = sparse.random_array((m, q), density=0.3, rng=rng) if masked else None
+    columns, scores = top_products(left, right, k=k, exclude=exclude)
+    expected = _dense_answer(left, right, k, exclude)
+    assert columns.tolist() == expected[0].tolist()
+    assert scores.tolist() == expected[1].tolist()
+
+
+def test_a_stored_zero_excludes_too():
+    left, right = sparse.csr_array([[1.0]]), sparse.csr_array([[1.0, 2.0]])
+    exclude = sparse.csr_array((np.array([0.0]), (np.array([0]), np.array([1]))), shape=(1, 2))
+    assert top_products(left, right, k=1, exclude=exclude)[0].tolist() == [[0]]
+
+
+def test_any_sparse_format_and_empty_shapes_are_taken():
+    one = sparse.coo_matrix([[2]])
+    assert top_products(one, one.tocsc(), k=3)[1].tolist() == [[4.0, 0.0, 0.0]]
+    assert top_products(sparse.csr_array((0, 3)), sparse.csr_array((3, 4)), k=2)[0].shape == (0, 2)
+    assert top_products(sparse.csr_array((2, 3)), sparse.csr_array((3, 0)), k=2)[0].tolist() == [[-1, -1], [-1, -1]]
+
+
+def test_what_cannot_be_multiplied_is_refused():
+    matrix = sparse.csr_array(np.eye(2))
+    with pytest.raises(ValueError, match="left has 2 columns and right 3 rows"):
+        top_products(matrix, sparse.csr_array((3, 2)), k=1)
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        top_products(matrix, matrix, k=0)
+    with pytest.raises(ValueError, match="exclude has shape"):
+        top_products(matrix, matrix, k=1, exclude=sparse.csr_array((1, 2)))
+    with pytest.raises(ValueError, match="1 of 1 values of left"):
+        top_products(sparse.csr_array([[np.nan, 0.0]]), matrix, k=1)
