@@ -8,8 +8,10 @@ from clvlib.matching.content import ContentMatcher
 from clvlib.matching.embedding import DotProductEmbedding
 from clvlib.matching.holdout import HoldoutTask, holdout_task
 from clvlib.matching.interactions import interactions_table
+from clvlib.matching.markov import MarkovChain
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.popularity import BuyAgain, Popularity
+from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
 __all__ = [
     "BuyAgain",
@@ -17,8 +19,12 @@ __all__ = [
     "DotProductEmbedding",
     "HoldoutTask",
     "ItemKNN",
+    "MarkovChain",
     "Popularity",
     "UserKNN",
+    "events_table",
     "holdout_task",
     "interactions_table",
+    "planted_order",
+    "shuffle_order",
 ]
