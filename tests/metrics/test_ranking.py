@@ -8,8 +8,12 @@ from clvlib.metrics.ranking import (
     average_precision_at_k,
     catalogue_coverage,
     comparison_table,
+    graded_ndcg_at_k,
+    group_table,
     hit_rate_at_k,
     ndcg_at_k,
+    novelty,
+    popularity_bias,
     precision_at_k,
     ranking_table,
     recall_at_k,
@@ -138,3 +142,149 @@ def test_the_verdict_follows_the_interval_of_the_paired_difference():
     assert table.loc["y", "difference"] == pytest.approx(1 - 2 * share)
     assert table.loc["y", "low"] < table.loc["y", "difference"] < table.loc["y", "high"] < 0
     assert table.loc["twin", ["difference", "low", "high"]].tolist() == [0, 0, 0]
+
+
+def test_graded_ndcg_matches_the_example_of_recommenders_team():
+    # The six first of eight items with grades 3 2 3 0 1 2 3 2, in this order.
+    grades = [3, 2, 3, 0, 1, 2, 3, 2]
+    assert graded_ndcg_at_k([grades[:6]], [grades], k=6) == pytest.approx(0.785, abs=5e-4)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+def test_graded_ndcg_is_that_of_scikit_learn_when_every_item_is_ranked(exponential):
+    from sklearn.metrics import ndcg_score
+
+    rng = np.random.default_rng(0)
+    grades, scores = rng.integers(0, 5, size=(20, 12)).astype(float), rng.normal(size=(20, 12))
+    listed = np.take_along_axis(grades, np.argsort(-scores, axis=1), axis=1)
+    gains = np.exp2(grades) - 1 if exponential else grades
+    ours = graded_ndcg_at_k(listed, grades, k=5, exponential=exponential)
+    assert ours.mean() == pytest.approx(ndcg_score(gains, scores, k=5))
+
+
+def test_graded_ndcg_with_grades_of_one_is_binary_ndcg():
+    hits = np.array([[0, 1, 1, 0], [1, 0, 0, 0]])
+    relevant = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    assert graded_ndcg_at_k(hits, relevant, k=4) == pytest.approx(ndcg_at_k(hits, [5, 2], k=4))
+    assert np.isnan(graded_ndcg_at_k([[0, 0]], [[0, 0]], k=2)).all()
+    with pytest.raises(ValueError, match="1 of 2 grades are negative"):
+        graded_ndcg_at_k([[-1, 0]], [[1, 0]], k=2)
+
+
+@pytest.fixture
+def diverse():
+    """The training pairs and lists of recommenders-team/recommenders, same conftest.py, diversity_data."""
+    buyers = pd.Series([1, 2, 4, 3, 4, 3, 4, 5]).astype(str).value_counts()
+    lists = _pairs([1, 1, 2, 2, 3, 3], [3, 5, 2, 5, 1, 2], rank=[1, 2] * 3)
+    return lists, buyers
+
+
+def test_novelty_and_coverage_match_the_fixture_of_recommenders_team(diverse):
+    lists, buyers = diverse
+    assert novelty(lists, buyers, n=2).mean() == pytest.approx(2.83333, abs=1e-5)
+    assert catalogue_coverage(lists, n=2, n_catalogue=5) == pytest.approx(0.8)
+    one_each = _pairs(["u"] * 5, [1, 2, 3, 4, 5], rank=[1, 2, 3, 4, 5])
+    bits = [novelty(one_each[one_each["item_id"] == item].assign(rank=1), buyers, n=1).item() for item in "12345"]
+    assert bits == pytest.approx([3.0, 3.0, 2.0, 1.41504, 3.0], abs=1e-5)
+
+
+def test_an_item_that_nobody_bought_is_as_novel_as_the_rarest_and_never_infinitely():
+    lists = _pairs(["a"], ["new"], rank=[1])
+    assert novelty(lists, {"x": 7, "y": 1}, n=1).item() == pytest.approx(3.0)
+
+
+def test_popularity_bias_is_the_relative_difference_of_two_group_average_popularities():
+    buyers = {"hit": 10, "mid": 4, "rare": 1}
+    lists = _pairs(["a", "a", "b"], ["hit", "mid", "hit"], rank=[1, 2, 1])
+    bought = _pairs(["a", "b", "b", "c"], ["mid", "mid", "rare", "hit"])
+    # (7 + 10) / 2 listed; (4 + 2.5) / 2 bought by those who have a list: c has none
+    assert popularity_bias(lists, bought, buyers, n=2) == pytest.approx(8.5 / 3.25 - 1)
+    assert popularity_bias(bought.assign(rank=[1, 1, 2, 1]), bought, buyers, n=2) == 0
+    assert np.isnan(popularity_bias(lists, _pairs(["z"], ["mid"]), buyers, n=2))
+
+
+@pytest.mark.parametrize(
+    ("buyers", "message"),
+    [
+        ({"x": -1.0}, "1 of 1 items have a number of buyers that is negative"),
+        ({"x": np.nan, "y": 2.0}, "1 of 2 items"),
+        ({"x": 0.0}, "No item has a buyer"),
+        (pd.Series([1, 2], index=["x", "x"]), "1 items have two numbers of buyers"),
+        ({}, "No item has a buyer"),
+    ],
+)
+def test_impossible_numbers_of_buyers_are_refused(buyers, message):
+    with pytest.raises(ValueError, match=message):
+        novelty(_pairs(["a"], ["x"], rank=[1]), buyers, n=1)
+
+
+def test_the_comparison_shows_map_mrr_novelty_and_bias_as_means_over_the_judged_customers():
+    lists = {"one": _pairs(["a", "b", "z"], ["x", "y", "rare"], rank=[1, 1, 1]), "two": _pairs(["a"], ["y"], rank=[1])}
+    bought, buyers = _pairs(["a", "b"], ["x", "x"]), {"x": 6, "y": 2, "rare": 1}
+    table = comparison_table(
+        lists, bought, n=1, baseline="one", n_catalogue=3, random_state=0, buyers=buyers, measure="hit_rate"
+    )
+    assert table.loc["one", ["average_precision", "reciprocal_rank"]].tolist() == [0.5, 0.5]
+    assert table.loc["one", "novelty"] == pytest.approx((np.log2(9 / 6) + np.log2(9 / 2)) / 2)  # z is not judged
+    assert table.loc["one", "popularity_bias"] == pytest.approx(4 / 6 - 1)
+    assert table.loc["two", "novelty"] == pytest.approx(np.log2(9 / 2))  # b has no list
+    assert table.loc["two", "difference"] == -0.5
+    assert "novelty" not in comparison_table(lists, bought, n=1, baseline="one", n_catalogue=3, random_state=0)
+
+
+def test_groups_share_the_customers_out_and_the_baseline_is_compared_within_each():
+    customers = [f"c{number:03d}" for number in range(40)]
+    bought = _pairs(customers, ["x"] * 20 + ["y"] * 20)
+    lists = {item: _pairs(customers, [item] * 40, rank=[1] * 40) for item in ("x", "y")}
+    order = pd.CategoricalDtype(["rare", "frequent", "nobody"], ordered=True)
+    groups = pd.Series(["frequent"] * 20 + ["rare"] * 20, index=customers, dtype=order)
+    table = group_table(lists, bought, groups, n=1, baseline="x", random_state=0)
+    assert table.index.tolist() == [("rare", "x"), ("rare", "y"), ("frequent", "x"), ("frequent", "y")]
+    assert table["customers"].tolist() == [20] * 4
+    assert table["ndcg"].tolist() == [0, 1, 1, 0]
+    assert table["difference"].tolist() == [0, 1, 0, -1]
+    assert table["verdict"].tolist() == ["baseline", "better", "baseline", "worse"]
+    whole = comparison_table(lists, bought, n=1, baseline="x", n_catalogue=2, random_state=0)
+    assert (table["difference"] * 20).groupby("method").sum().div(40).tolist() == whole["difference"].tolist()
+
+
+def test_a_group_of_one_has_no_interval_and_a_customer_without_a_group_is_refused():
+    bought = _pairs(["a", "b", "c"], ["x", "x", "y"])
+    lists = {item: _pairs(["a", "b", "c"], [item] * 3, rank=[1] * 3) for item in ("x", "y")}
+    table = group_table(lists, bought, {"a": "many", "b": "many", "c": "alone"}, n=1, baseline="x", random_state=0)
+    assert table.loc[("alone", "y"), "verdict"] == "too few customers"
+    assert table.loc[("alone", "y"), ["low", "high"]].isna().all()
+    with pytest.raises(ValueError, match="1 of 3 customers to be judged have no group"):
+        group_table(lists, bought, {"a": "g", "b": "g"}, n=1, baseline="x", random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("lists", "relevant", "message"),
+    [
+        (_pairs(["a"], ["x"], rank=[0]), _pairs(["a"], ["x"]), "1 of 1 rows of the lists have a rank"),
+        (_pairs(["a"], ["x"], rank=[1.5]), _pairs(["a"], ["x"]), "1 of 1 rows of the lists have a rank"),
+        (_pairs(["a"], ["x"], rank=[np.nan]), _pairs(["a"], ["x"]), "have no rank in 1 of 1 rows"),
+        (_pairs(["a"], ["x"]), _pairs(["a"], ["x"]), "The lists have no column rank"),
+        (_pairs(["a"], ["x"], rank=[1]), _pairs(["a"], ["x"])[["item_id"]], "no column customer_id"),
+        (_pairs(["a"], ["x"], rank=[1]).assign(item_id=None), _pairs(["a"], ["x"]), "no item_id in 1 of 1 rows"),
+        (_pairs(["a"], ["x"], rank=[1]), _pairs(["a"], ["x"]).assign(item_id=7), "item_id is str in the lists and int"),
+    ],
+)
+def test_lists_that_would_be_counted_wrongly_are_refused(lists, relevant, message):
+    with pytest.raises(ValueError, match=message):
+        ranking_table(lists, relevant, n=2)
+
+
+def test_ids_are_compared_as_what_they_are_and_not_by_how_they_are_stored():
+    lists = _pairs(["a", "a"], ["🍏 green", "y"], rank=[1, 2]).astype(object)
+    bought = _pairs(["a", "b"], ["🍏 green", "y"]).astype("category")
+    assert ranking_table(lists, bought, n=2)["recall"].tolist() == [1.0, 0.0]
+
+
+def test_a_baseline_or_measure_that_is_not_there_is_named():
+    lists, bought = {"x": _pairs(["a", "b"], ["x", "x"], rank=[1, 1])}, _pairs(["a", "b"], ["x", "y"])
+    settings = {"n": 1, "n_catalogue": 2, "random_state": 0}
+    with pytest.raises(ValueError, match="baseline 'nobody' has no lists; there are x"):
+        comparison_table(lists, bought, baseline="nobody", **settings)
+    with pytest.raises(ValueError, match="measure='amount' is none of"):
+        comparison_table(lists, bought, baseline="x", measure="amount", **settings)
