@@ -3,14 +3,15 @@
 TensorFlow is imported by ``fit`` and by nothing else; what is learnt is kept as NumPy arrays.
 """
 
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from clvlib.matching._keras import check_options, layer_seed, ranking_judge, stacked_batches, train
 from clvlib.matching.interactions import Interactions, encode
 from clvlib.matching.lists import Recommender
-from clvlib.metrics.ranking import ranking_table
 
 __all__ = ["DotProductEmbedding"]
 
@@ -22,24 +23,30 @@ class DotProductEmbedding(Recommender):
     Volinsky 2009, eq. 4). What is minimised follows from the table:
 
     * ``rating``: the mean squared error over the *observed* ratings; a linear output can reach any of them;
-    * otherwise: Bayesian personalised ranking (Rendle et al. 2009), the mean of -ln sigmoid(s_ui - s_uj) with u, i a
-      pair of the table and j an item drawn at random anew for every pair and epoch from those u has not got.
+    * otherwise a ranking loss over the pairs u, i of the table, each against ``n_negatives`` items j drawn evenly, anew
+      for every epoch, from those u has not got: ``loss="bpr"``, Bayesian personalised ranking, the mean of
+      -ln sigmoid(s_ui - s_uj) (Rendle et al. 2009); ``loss="sampled_softmax"``, the mean of
+      -ln(exp s_ui / (exp s_ui + sum over j of exp s_uj)), which looks at the hardest of them (Jean et al. 2015, without
+      a correction, since the draw is even).
 
-    Both losses are bounded below by 0. ``quantity`` is not used: a pair is met or not.
+    All are bounded below by 0. ``quantity`` is not used: a pair is met or not.
 
     Parameters
     ----------
     n_factors : dimensions of the space.
+    loss, n_negatives : see above; for ratings neither is used.
     n_epochs : passes over the table; the most of them, where ``validation`` may stop earlier.
     batch_size, learning_rate : of Adam.
-    l2 : weight of the squared length of the vectors in a batch (not of the biases).
+    l2 : weight of the mean squared length of a batch's vectors (not of the biases).
     patience : stop after so many epochs without an improvement on ``validation``.
     random_state : draws initial vectors, order and negatives. Nothing global is seeded; on one machine the same
         state gives the same lists.
+    tensorboard_dir : a folder for the losses by epoch, as TensorBoard reads them; None writes nothing.
 
-    Attributes: ``history_`` (one row an epoch: ``loss``, and ``validation`` where given), ``n_epochs_`` (the epoch
-    whose vectors are kept), ``customer_vectors_`` (customers, n_factors), ``item_vectors_`` (items, n_factors),
-    ``customer_bias_`` (0 for purchases: it cannot change an order), ``item_bias_``, ``mean_``.
+    Attributes: ``history_`` (one row an epoch: ``loss``, and ``validation`` where given: NDCG@10, or for ratings the
+    root mean squared error), ``n_epochs_`` (the epoch whose vectors are kept), ``customer_vectors_`` (customers,
+    n_factors), ``item_vectors_`` (items, n_factors), ``customer_bias_`` (0 for purchases: it cannot change an order),
+    ``item_bias_``, ``mean_``.
 
     Examples
     --------
@@ -53,79 +60,77 @@ class DotProductEmbedding(Recommender):
         self,
         *,
         n_factors: int = 32,
+        loss: str = "bpr",
+        n_negatives: int = 1,
         n_epochs: int = 20,
         batch_size: int = 4096,
         learning_rate: float = 0.01,
         l2: float = 1e-2,
         patience: int = 3,
         random_state: int = 0,
+        tensorboard_dir: str | Path | None = None,
     ):
         self.n_factors = n_factors
+        self.loss = loss
+        self.n_negatives = n_negatives
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.l2 = l2
         self.patience = patience
         self.random_state = random_state
+        self.tensorboard_dir = tensorboard_dir
 
     def fit(self, interactions: pd.DataFrame, *, validation: pd.DataFrame | None = None) -> "DotProductEmbedding":
         """Learn from ``interactions``; with ``validation``, keep the epoch that does best on it.
 
         validation: a table of the same kind from a *later* period than ``interactions`` and an earlier one than the
         holdout. Judged by root mean squared error for ratings, else by NDCG@10 of the items new to the customer.
-        ValueError: what ``encode`` refuses, or a customer-item pair left to draw: a single item.
+        ValueError: what ``encode`` refuses, an option out of its range, a single item (nothing to rank), a validation
+        without a pair to judge by.
         """
-        import tensorflow as tf
-
+        if self.loss not in _LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(_LOSSES)}, not {self.loss!r}.")
+        check_options(self, n_factors=1, n_negatives=1, n_epochs=1, batch_size=1, patience=1, l2=0.0, random_state=0)
+        check_options(self, learning_rate=1e-12)
         data = encode(interactions)
         if not data.explicit and len(data.items) < 2:
             raise ValueError("With a single item there is nothing to rank; the table needs at least two item_id.")
         self._remember(data)
         self.mean_ = float(data.values.data.mean()) if data.explicit else 0.0
         self.customer_bias_ = np.zeros(len(data.customers))
+        judge = None if validation is None else self._judge(validation)
         rng = np.random.default_rng(self.random_state)
         model, learnt = self._build(data)
-        judge = None if validation is None else self._judge(validation)
-        rows, best, kept = [], np.inf, {}
-        for epoch in range(1, self.n_epochs + 1):
-            # Whole batches are the elements: Keras then takes them as they are instead of gathering rows.
-            epoch_data = tf.data.Dataset.from_tensor_slices(_batches(data, self.mean_, self.batch_size, rng))
-            with _without_retracing_advice(tf):
-                history = model.fit(epoch_data, epochs=1, shuffle=False, verbose=0).history
-            row = {"epoch": epoch, "loss": history["loss"][0]}
+
+        def take() -> None:
             for name, layer in learnt.items():
                 weights = layer.get_weights()[0].astype(float)
                 setattr(self, name, weights[:, 0] if name.endswith("bias_") else weights)
-            if judge is not None:
-                row["validation"] = judge()
-                badness = row["validation"] if data.explicit else -row["validation"]
-                if badness < best:
-                    best, self.n_epochs_ = badness, epoch
-                    kept = {name: getattr(self, name) for name in learnt}
-            rows.append(row)
-            if judge is not None and epoch - self.n_epochs_ >= self.patience:
-                break
-        self.history_ = pd.DataFrame(rows).set_index("epoch")
-        if judge is None:
-            self.n_epochs_ = self.n_epochs
-        for name, weights in kept.items():
-            setattr(self, name, weights)
+
+        self.history_, self.n_epochs_ = train(
+            model,
+            self._loss(model, data.explicit),
+            lambda: self._epoch(data, rng),
+            learning_rate=self.learning_rate,
+            n_epochs=self.n_epochs,
+            patience=self.patience,
+            judge=judge,
+            after_epoch=take,
+            tensorboard_dir=self.tensorboard_dir,
+        )
+        if data.explicit and judge is not None:
+            self.history_["validation"] *= -1.0  # an error again
         return self
 
-    def _judge(self, validation: pd.DataFrame):
-        """A function without arguments that says how good the present vectors are on ``validation``."""
-        if self.interactions_.explicit:
-            return lambda: float(np.sqrt(np.mean((self.predict(validation) - validation["rating"]) ** 2)))
-        fitted = self.interactions_
-        pairs = validation[["customer_id", "item_id"]].drop_duplicates()
-        customer = fitted.customers.get_indexer(pairs["customer_id"])
-        item = fitted.items.get_indexer(pairs["item_id"])
-        known = (customer >= 0) & (item >= 0)
-        new = known.copy()
-        new[known] = fitted.known[customer[known], item[known]] == 0
-        relevant = pairs[new]
-        asked = relevant["customer_id"].unique()
-        return lambda: float(ranking_table(self.recommend(asked, n=10), relevant, n=10)["ndcg"].mean())
+    def _judge(self, validation: pd.DataFrame) -> Callable[[], float]:
+        """A function without arguments that judges the present vectors on ``validation``, higher is better."""
+        if not self.interactions_.explicit:
+            return ranking_judge(self, validation, random_state=self.random_state)
+        encode(validation)  # the same checks, for a table with the same columns
+        if "rating" not in validation.columns:
+            raise ValueError("validation needs a column rating, as the table to learn from has one.")
+        return lambda: -float(np.sqrt(np.mean((self.predict(validation) - validation["rating"]) ** 2)))
 
     def predict(self, pairs: pd.DataFrame) -> pd.Series:
         """Ratings for pairs of ``customer_id``, ``item_id``: a Series ``rating`` on their index, never NaN.
@@ -144,73 +149,67 @@ class DotProductEmbedding(Recommender):
         return pd.Series(rating, index=pairs.index, name="rating")
 
     def _build(self, data: Interactions):
-        """The Keras model and the layers that hold what it learns.
+        """The Keras model, customers (b, 1) and items (b, m) to scores (b, m), and the layers it learns in."""
+        from keras import Input, Model, initializers, layers
 
-        Every layer is named: Keras numbers nameless ones through the session, TensorFlow orders its sums by name,
-        and the second model of a session would differ from the first in the last digits.
-        """
-        from keras import Input, Model, initializers, layers, losses, optimizers, regularizers
-
-        def embedding(name, size, width, seed, spread, l2):
-            start = initializers.RandomNormal(stddev=spread, seed=4 * self.random_state + seed)
-            # On the vectors of the batch, so that a customer is pulled to 0 as often as she is met.
-            pull = regularizers.L2(l2) if l2 else None
-            return layers.Embedding(size, width, embeddings_initializer=start, activity_regularizer=pull, name=name)
+        def embedding(name, size, width, number, spread):
+            start = initializers.RandomNormal(stddev=spread, seed=layer_seed(self.random_state, number))
+            return layers.Embedding(size, width, embeddings_initializer=start, name=name)
 
         n_customers, n_items = len(data.customers), len(data.items)
-        customers = embedding("customers", n_customers, self.n_factors, 0, 0.1, self.l2)
-        items = embedding("items", n_items, self.n_factors, 1, 0.1, self.l2)
-        item_bias = embedding("item_bias", n_items, 1, 2, 0.0, 0)
-        learnt = {"customer_vectors_": customers, "item_vectors_": items, "item_bias_": item_bias}
-
-        def score(name, customer, item):
-            product = layers.Dot(axes=-1, name=f"{name}_product")([customers(customer), items(item)])
-            return layers.Add(name=f"{name}_score")([product, item_bias(item)])
-
-        customer, item = Input((), dtype="int32", name="customer"), Input((), dtype="int32", name="item")
+        learnt = {
+            "customer_vectors_": embedding("customers", n_customers, self.n_factors, 0, 0.1),
+            "item_vectors_": embedding("items", n_items, self.n_factors, 1, 0.1),
+            "item_bias_": embedding("item_bias", n_items, 1, 2, 0.0),
+        }
+        customer, item = Input((1,), dtype="int32", name="customer"), Input((None,), dtype="int32", name="item")
+        p, q, b = (layer(ids) for layer, ids in zip(learnt.values(), (customer, item, item), strict=True))
+        score = layers.Add(name="score")([layers.Dot(axes=-1, name="product")([q, p]), b])
         if data.explicit:
-            learnt["customer_bias_"] = customer_bias = embedding("customer_bias", n_customers, 1, 3, 0.0, 0)
-            inputs = [customer, item]
-            output = layers.Add(name="rating")([score("item", customer, item), customer_bias(customer)])
-            loss = losses.MeanSquaredError()
-        else:
-            other = Input((), dtype="int32", name="other")
-            inputs = [customer, item, other]
-            output = layers.Subtract(name="lead")([score("item", customer, item), score("other", customer, other)])
-            # The target is always 1, "the pair before the other": cross-entropy is then -ln sigmoid(lead).
-            loss = losses.BinaryCrossentropy(from_logits=True)
-        model = Model(inputs, output, name="dot_product")
-        # XLA compiles longer than these tables train; steps are bundled, since a step costs less than its call.
-        model.compile(optimizers.Adam(self.learning_rate), loss, steps_per_execution=32, jit_compile=False)
-        return model, learnt
+            learnt["customer_bias_"] = embedding("customer_bias", n_customers, 1, 3, 0.0)
+            score = layers.Add(name="rating")([score, learnt["customer_bias_"](customer)])
+        return Model([customer, item], [score, p, q], name="dot_product"), learnt
+
+    def _loss(self, model, explicit: bool) -> Callable:
+        """One batch to its mean loss: customers (b, 1), items (b, 1 + negatives), and ratings (b, 1) where known."""
+        from keras import ops
+
+        def loss(batch):
+            score, p, q = model(list(batch[:2]), training=True)
+            # On the vectors of the batch, so that a customer is pulled to 0 as often as she is met.
+            pull = self.l2 * (ops.mean(ops.sum(p * p, axis=-1)) + ops.mean(ops.sum(q * q, axis=-1)))
+            if explicit:
+                return ops.mean((score[..., 0] - batch[2]) ** 2) + pull
+            lead = score[:, :1, 0] - score[:, 1:, 0]
+            if self.loss == "bpr":
+                return ops.mean(ops.softplus(-lead)) + pull
+            # ln(1 + sum of exp(-lead)), with the 1 as one more term
+            return ops.mean(ops.logsumexp(ops.pad(-lead, ((0, 0), (1, 0))), axis=-1)) + pull
+
+        return loss
+
+    def _epoch(self, data: Interactions, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+        pairs = data.values.tocoo()
+        customer, item = pairs.row.astype(np.int32)[:, None], pairs.col.astype(np.int32)[:, None]
+        steps = max(1, _NUMBERS // (self.batch_size * (1 + self.n_negatives)))
+        option = {"batch_size": self.batch_size, "steps": steps}
+        if data.explicit:
+            rating = (pairs.data - self.mean_).astype(np.float32)[:, None]
+            yield from stacked_batches(rng, (customer, item, rating), **option)
+            return
+        for buyer, bought in stacked_batches(rng, (customer, item), **option):
+            drawn = _negatives(data, np.repeat(buyer, self.n_negatives, axis=-1), rng)
+            yield buyer, np.concatenate([bought, drawn], axis=-1)
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         scores = self.customer_vectors_[customers] @ self.item_vectors_[items].T + self.item_bias_[items]
         return scores + self.mean_ + self.customer_bias_[customers, None]
 
 
-@contextmanager
-def _without_retracing_advice(tf):
-    """TensorFlow takes the fifth model of a session for a loop that compiles anew each time, and warns; it is none."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+_LOSSES = ("bpr", "sampled_softmax")
 
-
-def _batches(data: Interactions, mean: float, batch_size: int, rng: np.random.Generator):
-    """One epoch in a new order: the columns and the target, each of shape (steps, batch)."""
-    pairs = data.values.tocoo()
-    size = min(batch_size, pairs.nnz)
-    # What does not fill a batch waits for the next epoch's order.
-    order = rng.permutation(pairs.nnz)[: pairs.nnz // size * size].reshape(-1, size)
-    customer, item = pairs.row[order].astype(np.int32), pairs.col[order].astype(np.int32)
-    if data.explicit:
-        return (customer, item), (pairs.data[order] - mean).astype(np.float32)[..., None]
-    return (customer, item, _negatives(data, customer, rng)), np.ones((*order.shape, 1), dtype=np.float32)
+#: Ids handed to TensorFlow at a time: an epoch of a large table with many negatives comes in parts.
+_NUMBERS = 20_000_000
 
 
 def _negatives(data: Interactions, customer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
