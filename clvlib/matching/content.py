@@ -1,58 +1,52 @@
 """Matching by words: what the customer bought is described in the same words as what she has not seen yet."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from clvlib.matching.interactions import encode, with_data
+from clvlib.matching._item_words import ItemWords, catalogue, own_items
+from clvlib.matching.interactions import Interactions, encode, with_data
 from clvlib.matching.lists import Recommender
+from clvlib.matching.text import STOP_WORDS, words
 
 __all__ = ["ContentMatcher", "words"]
 
-#: Runs of Chinese characters, which know no blanks between words, and words of two or more letters or digits.
-_TOKEN = re.compile(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]{2,}")
-
-
-def words(text: str) -> list[str]:
-    """The words of a product text, in lower case; a run of Chinese characters gives its overlapping pairs.
-
-    Pairs are what search engines index where there is no segmenter: crude, but a text is found again by its words.
-
-    >>> words("Red MUG, 2 pcs 0.5l")
-    ['red', 'mug', 'pcs', '5l']
-    >>> words("红茶杯 Mug")
-    ['红茶', '茶杯', 'mug']
-    """
-    found = []
-    for token in _TOKEN.findall(text.lower()):
-        if "\u4e00" <= token[0] <= "\u9fff" and len(token) > 1:
-            found.extend(token[place : place + 2] for place in range(len(token) - 1))
-        else:
-            found.append(token)
-    return found
+#: Pairs of a listed item and an own one that are looked at together by ``because``.
+_PAIRS = 200_000
 
 
 class ContentMatcher(Recommender):
-    """Which items read like what she bought? TF-IDF of the product texts, cosine to the customer's profile.
+    """Which items read like what she bought? TF-IDF of the products' texts and attributes, cosine to the profile.
 
     Weights are fitted on the items alone: how common a word is in the catalogue must not depend on who shops. With
     tf the count of word w in the text, N the number of items and df those that have w, the weight is
     tf * (ln((1 + N) / (1 + df)) + 1), or tf * (ln(N / df) + 1) without ``smooth_idf`` (scikit-learn's definitions);
-    each item's vector is scaled to length 1. A profile is the sum of the vectors of what the customer bought, times
-    ``quantity``, scaled to length 1; the score is its cosine with an item, and no opinion where no word is shared.
+    each item's vector is scaled to length 1. What a word is: :func:`clvlib.matching.text.words`, Chinese included. An
+    attribute's value (every column of ``items`` with text or categories, but for ``item_id`` and ``item_text``) is one
+    more word, with tf = ``attribute_weight``; what all items share, "unknown" and a gap are none.
 
-    Items without a purchase, new ones above all, are matched like the others: that is the method's point.
+    A profile is the sum of the vectors of what the customer bought, each times its weight, scaled to length 1:
+    ln(1 + quantity), or ``quantity`` itself without ``log_quantity`` and for ratings, times
+    2^(-age / ``half_life_days``), the age being the time from the pair's latest ``timestamp`` to the table's. The
+    score is the cosine of profile and item, and no opinion where they share no word.
+
+    What has no history: an *item* without a purchase is matched like the others, that is the method's point. A
+    *customer* without purchases can state ``interests`` in words; who has neither, and who shares no word with an
+    item, gets the bestsellers that :meth:`recommend` fills up with. An item without a word is only listed as one.
 
     Parameters
     ----------
     smooth_idf : as above.
-    min_items : leave out words that fewer items have; a word of one item matches nothing but that item.
+    min_items : leave out words (and attributes) that fewer items have; a word of one item matches nothing but it.
     log_quantity : weigh a purchase by ln(1 + quantity), so that the daily milk does not drown the profile.
+    half_life_days : after so many days a purchase counts half; None counts all alike.
+    attribute_weight : as above, 0 leaves the attributes out.
+    stop_words : words to leave out, ``()`` for none.
 
-    Attributes: ``item_vectors_`` (items, words) CSR, ``words_`` (words,), ``items_`` sorted by id.
+    Attributes: ``item_vectors_`` (items, words) CSR, ``words_`` (words,; attributes as ``column=value``), ``items_``
+    sorted by id.
 
     Examples
     --------
@@ -62,48 +56,113 @@ class ContentMatcher(Recommender):
     ['2']
     """
 
-    def __init__(self, *, smooth_idf: bool = True, min_items: int = 1, log_quantity: bool = True):
+    def __init__(
+        self,
+        *,
+        smooth_idf: bool = True,
+        min_items: int = 1,
+        log_quantity: bool = True,
+        half_life_days: float | None = None,
+        attribute_weight: float = 1.0,
+        stop_words: Collection[str] = STOP_WORDS,
+    ):
         self.smooth_idf = smooth_idf
         self.min_items = min_items
         self.log_quantity = log_quantity
+        self.half_life_days = half_life_days
+        self.attribute_weight = attribute_weight
+        self.stop_words = stop_words
 
-    def fit(self, interactions: pd.DataFrame, items: pd.DataFrame) -> "ContentMatcher":
+    def fit(
+        self,
+        interactions: pd.DataFrame,
+        items: pd.DataFrame | None = None,
+        *,
+        interests: Mapping[object, str] | pd.Series | None = None,
+    ) -> "ContentMatcher":
         """Learn the words of ``items`` and the profiles of ``interactions``.
 
-        items: ``item_id`` (unique), ``item_text``; a missing text is an empty one. Purchases of items that are not in
-        it say nothing. ValueError: what ``encode`` refuses, an id twice, a catalogue without a single word.
-        """
-        from sklearn.feature_extraction.text import TfidfVectorizer
+        items: ``item_id`` (unique), ``item_text`` and attributes; a missing text is an empty one. Purchases of items
+        that are not in it say nothing. None takes the columns ``item_text`` and ``category`` of ``interactions``, the
+        first row of each item.
+        interests: what customers say they like, a text by ``customer_id``; it weighs as much as one purchase of the
+        latest day, and makes customers known who bought nothing yet.
 
-        twice = int(items["item_id"].duplicated().sum())
-        if twice:
-            raise ValueError(f"{twice} rows of items repeat an item_id; keep one text an item.")
-        catalogue = items.sort_values("item_id")
-        vectorizer = TfidfVectorizer(analyzer=words, smooth_idf=self.smooth_idf, min_df=self.min_items)
-        try:
-            self.item_vectors_ = vectorizer.fit_transform(catalogue["item_text"].fillna("")).tocsr()
-        except ValueError as error:
-            raise ValueError(
-                f"The item_text of {len(items)} items has no word that {self.min_items} of them share ({error}); "
-                "map the product's description to item_text or lower min_items."
-            ) from error
-        self.words_ = vectorizer.get_feature_names_out()
-        self._vectorizer = vectorizer
-        self._remember(encode(interactions), pd.Index(catalogue["item_id"]))
-        self._profiles = self._profiles_of(self.interactions_.values)
+        ValueError, with the number of rows: what ``encode`` refuses, a column missing, an id twice or missing, a text
+        that is none, a catalogue without a single word, ids of another kind than those bought, ``half_life_days``
+        that is not positive or has no ``timestamp``.
+        """
+        items = catalogue(own_items(interactions) if items is None else items)
+        self._item_words = ItemWords(
+            items,
+            smooth_idf=self.smooth_idf,
+            min_items=self.min_items,
+            attribute_weight=self.attribute_weight,
+            stop_words=self.stop_words,
+        )
+        self.item_vectors_, self.words_ = self._item_words.vectors, self._item_words.names
+        encoded = encode(interactions)
+        said = pd.Series(interests if interests is not None else {}, dtype=object)
+        if twice := int(said.index.duplicated().sum()):
+            raise ValueError(f"{twice} of the interests repeat a customer_id; keep one text a customer.")
+        weights = self._weights(interactions, encoded)
+        encoded, weights = _with_customers(encoded, weights, pd.Index(said.index))
+        self._remember(encoded, pd.Index(items["item_id"]))
+        _check_kinds(self.items_, encoded.items, self._catalogue)
+        listed = np.flatnonzero(self._catalogue >= 0)
+        #: Weight of each past purchase, (customers, items of the catalogue); what a profile is made of.
+        self._own = sparse.csr_array(
+            weights[:, listed] @ _choice(self._catalogue[listed], len(self.items_)), dtype=np.float64
+        )
+        self._profiles = self._profiles_of(said)
         return self
 
-    def _profiles_of(self, values: sparse.csr_array) -> sparse.csr_array:
-        from sklearn.preprocessing import normalize
+    def match(self, texts: Iterable[str], *, n: int = 10, candidates: Iterable | None = None) -> pd.DataFrame:
+        """The n items nearest to each free text (interests, a search), without a table of all pairs.
 
-        damped = self.log_quantity and not self.interactions_.explicit
-        weights = with_data(values, np.log1p(values.data)) if damped else values
-        listed = self._catalogue >= 0
-        # normalize leaves a row of zeros as it is: a customer without a word gets no score, not 0/0.
-        return normalize(weights[:, listed] @ self.item_vectors_[self._catalogue[listed]])
+        candidates: ids of the items that may be listed, by default all. Returns ``text_id`` (the label where
+        ``texts`` is a Series, else its place from 0), ``rank``, ``item_id``, ``score``, the cosine; ties go to the
+        smaller ``item_id``. A text gets fewer rows, or none, where fewer items share a word with it: nothing is
+        filled in. A part of a text between commas that is an attribute's value counts as that attribute too.
+
+        ValueError for n below 1 and for a text that is none; NotFittedError before ``fit``.
+
+        >>> items = pd.DataFrame({"item_id": ["1", "2", "3"], "item_text": ["green tea", "tin mug", "mug"]})
+        >>> bought = pd.DataFrame({"customer_id": ["a"], "item_id": ["1"]})
+        >>> ContentMatcher().fit(bought, items).match(["mug", "gibberish"]).round(2)
+           text_id  rank item_id  score
+        0        0     1       3   1.00
+        1        0     2       2   0.61
+        """
+        from clvlib.matching.top_products import top_products
+
+        self._check_fitted()
+        if n < 1:
+            raise ValueError(f"n must be at least 1, not {n}.")
+        texts = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
+        listed = np.arange(len(self.items_))
+        if candidates is not None:
+            listed = np.flatnonzero(self.items_.isin(list(candidates)))
+        vectors = self._item_words.of(texts)
+        k = min(n, len(listed))
+        if not k or not len(texts):
+            columns, scores = np.empty((len(texts), 0), dtype=np.int32), np.empty((len(texts), 0))
+        else:
+            columns, scores = top_products(vectors, self.item_vectors_[listed].T.tocsr(), k=k)
+        row, place = np.nonzero(columns >= 0)
+        return pd.DataFrame(
+            {
+                "text_id": texts.index[row],
+                "rank": place + 1,
+                "item_id": self.items_[listed[columns[row, place]]],
+                "score": scores[row, place].astype(np.float64),
+            }
+        )
 
     def match_table(self, texts: Iterable[str]) -> pd.DataFrame:
         """Cosine of free texts (rows; interests, a search) with every item (columns); 0 where no word is known.
+
+        For a few texts: the table is dense. :meth:`match` gives the best items of many.
 
         >>> items = pd.DataFrame({"item_id": ["1", "2"], "item_text": ["green tea", "tin mug"]})
         >>> bought = pd.DataFrame({"customer_id": ["a"], "item_id": ["1"]})
@@ -112,15 +171,17 @@ class ContentMatcher(Recommender):
         mug       0.0  0.71
         gibberish 0.0  0.00
         """
+        self._check_fitted()
         texts = list(texts)
-        vectors = self._vectorizer.transform(texts)
-        return pd.DataFrame((vectors @ self.item_vectors_.T).toarray(), index=texts, columns=self.items_.rename(None))
+        cosine = (self._item_words.of(texts) @ self.item_vectors_.T).toarray()
+        return pd.DataFrame(cosine, index=texts, columns=self.items_.rename(None))
 
     def profile_table(self, customers: Iterable, *, n: int = 5) -> pd.DataFrame:
         """The n heaviest words of each customer's profile: ``customer_id``, ``rank``, ``word``, ``weight``.
 
-        KeyError for a customer without interactions.
+        KeyError for a customer without interactions and without interests.
         """
+        self._check_fitted()
         asked = pd.Index(customers)
         position = self.interactions_.customers.get_indexer(asked)
         if (position < 0).any():
@@ -138,6 +199,106 @@ class ContentMatcher(Recommender):
         table.insert(2, "rank", table.groupby("position").cumcount() + 1)
         return table[table["rank"] <= n].drop(columns="position").reset_index(drop=True)
 
+    def because(self, lists: pd.DataFrame) -> pd.Series:
+        """The customer's own past item that adds most to each listed item's score; missing where none shares a word.
+
+        lists: ``customer_id``, ``item_id``, one row a place; returns ``item_id`` on its index. What item j adds to
+        the score of i is its weight in the profile times the cosine of j and i; an item is never its own reason, and
+        of equal reasons the smaller ``item_id`` is taken. ValueError for a missing column.
+
+        >>> items = pd.DataFrame({"item_id": ["1", "2", "3"], "item_text": ["green tea", "black tea", "tin mug"]})
+        >>> bought = pd.DataFrame({"customer_id": ["a", "a"], "item_id": ["1", "3"]})
+        >>> model = ContentMatcher().fit(bought, items)
+        >>> model.because(model.recommend(["a"])).tolist()
+        ['1']
+        """
+        self._check_fitted()
+        if absent := [name for name in ("customer_id", "item_id") if name not in lists.columns]:
+            raise ValueError(f"The lists need customer_id and item_id; {' and '.join(absent)} is not there.")
+        customer = self.interactions_.customers.get_indexer(lists["customer_id"])
+        item = self.items_.get_indexer(lists["item_id"])
+        best = np.full(len(lists), -1)
+        asked = np.flatnonzero((customer >= 0) & (item >= 0))
+        n_own = np.diff(self._own.indptr)[customer[asked]]
+        for block in np.split(asked, np.flatnonzero(np.diff(np.cumsum(n_own) // _PAIRS)) + 1):
+            best[block] = self._heaviest(customer[block], item[block])
+        found = np.full(len(lists), None, dtype=object)
+        found[best >= 0] = self.items_.to_numpy(dtype=object)[best[best >= 0]]
+        return pd.Series(found, index=lists.index, name="because", dtype=object)
+
+    def _heaviest(self, customer: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Position of the own item that adds most, -1 without one; shapes (b,)."""
+        own = self._own[customer]
+        pair = np.repeat(np.arange(len(customer)), np.diff(own.indptr))
+        shared = self.item_vectors_[own.indices].multiply(self.item_vectors_[item[pair]]).sum(axis=1)
+        adds = np.where(own.indices == item[pair], 0.0, own.data * np.asarray(shared).ravel())
+        order = np.lexsort((own.indices, -adds, pair))
+        order = order[adds[order] > 0]
+        row, first = np.unique(pair[order], return_index=True)
+        best = np.full(len(customer), -1)
+        best[row] = own.indices[order[first]]
+        return best
+
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         scores = (self._profiles[customers] @ self.item_vectors_[items].T).toarray()
         return np.where(scores > 0, scores, np.nan)
+
+    def _check_fitted(self) -> None:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "interactions_", msg="This %(name)s has learnt nothing yet; call fit first.")
+
+    def _weights(self, interactions: pd.DataFrame, encoded: Interactions) -> sparse.csr_array:
+        """What each pair weighs in its customer's profile, (customers, bought items)."""
+        values = encoded.values
+        weights = np.log1p(values.data) if self.log_quantity and not encoded.explicit else values.data
+        if self.half_life_days is None:
+            return with_data(values, weights)
+        if not self.half_life_days > 0:
+            raise ValueError(f"half_life_days must be positive or None, not {self.half_life_days}.")
+        if "timestamp" not in interactions.columns:
+            raise ValueError("half_life_days needs a column timestamp in the interactions.")
+        if missing := int(interactions["timestamp"].isna().sum()):
+            raise ValueError(f"{missing} of {len(interactions)} rows have no timestamp; drop these rows first.")
+        last = interactions.groupby(["customer_id", "item_id"])["timestamp"].max()
+        days = ((last.max() - last) / pd.Timedelta(days=1)).to_numpy()  # sorted by the pair, as values are
+        return with_data(values, weights * np.exp2(-days / self.half_life_days))
+
+    def _profiles_of(self, said: pd.Series) -> sparse.csr_array:
+        from sklearn.preprocessing import normalize
+
+        profiles = self._own @ self.item_vectors_
+        if len(said):
+            once = np.log(2) if self.log_quantity and not self.interactions_.explicit else 1.0
+            place = self.interactions_.customers.get_indexer(said.index)
+            profiles = profiles + once * (_choice(place, profiles.shape[0]).T @ self._item_words.of(said))
+        # normalize leaves a row of zeros as it is: a customer without a word gets no score, not 0/0.
+        return sparse.csr_array(normalize(profiles))
+
+
+def _with_customers(encoded: Interactions, weights: sparse.csr_array, more: pd.Index):
+    """The same interactions with a row for each customer of ``more`` too, empty for one without purchases."""
+    if not len(more.difference(encoded.customers)):
+        return encoded, weights
+    customers = encoded.customers.union(more)
+    place = _choice(customers.get_indexer(encoded.customers), len(customers)).T
+    moved = [sparse.csr_array(place @ matrix) for matrix in (encoded.values, weights)]
+    return Interactions(customers, encoded.items, moved[0], encoded.explicit), moved[1]
+
+
+def _choice(columns: np.ndarray, n_columns: int) -> sparse.csr_array:
+    """1 in row i at ``columns[i]``: products with it move rows or columns to their new places."""
+    return sparse.csr_array(
+        (np.ones(len(columns)), columns, np.arange(len(columns) + 1)), shape=(len(columns), n_columns)
+    )
+
+
+def _check_kinds(items: pd.Index, bought: pd.Index, found: np.ndarray) -> None:
+    """Ids as texts here and as numbers there can never meet; that is a mistake, and not an unknown item."""
+    kinds = [pd.api.types.is_numeric_dtype(ids) for ids in (items, bought)]
+    if kinds[0] != kinds[1] and (found < 0).all():
+        names = ["numbers" if number else "texts" for number in kinds]
+        raise ValueError(
+            f"None of the {len(bought)} items bought is in the table of items: item_id holds {names[0]} there and "
+            f"{names[1]} in the interactions; make them one type."
+        )
