@@ -6,14 +6,20 @@ without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.li
 
 from clvlib.matching.content import ContentMatcher
 from clvlib.matching.embedding import DotProductEmbedding
+from clvlib.matching.groups import activity_groups
 from clvlib.matching.holdout import HoldoutTask, holdout_task
 from clvlib.matching.interactions import interactions_table
+from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
+from clvlib.matching.leak import LEAK_PROTOCOLS, leak_table
 from clvlib.matching.markov import MarkovChain
 from clvlib.matching.neighbors import ItemKNN, UserKNN
+from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
+from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
 __all__ = [
+    "LEAK_PROTOCOLS",
     "BuyAgain",
     "ContentMatcher",
     "DotProductEmbedding",
@@ -21,10 +27,20 @@ __all__ = [
     "ItemKNN",
     "MarkovChain",
     "Popularity",
+    "PurchaseProbability",
     "UserKNN",
+    "activity_groups",
+    "add_expected_margin",
     "events_table",
     "holdout_task",
     "interactions_table",
+    "item_margins",
+    "leak_table",
+    "line_margins",
     "planted_order",
+    "regret_table",
+    "rerank_by_margin",
     "shuffle_order",
+    "tradeoff_table",
+    "true_tastes",
 ]
