@@ -4,13 +4,17 @@ Models read a table with ``customer_id``, ``item_id`` and ``rating`` (explicit) 
 without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.lists.Recommender.recommend`.
 """
 
+from clvlib.matching.autoencoder import Autoencoder
+from clvlib.matching.blend import Blend
 from clvlib.matching.content import ContentMatcher
+from clvlib.matching.ease import EASE
 from clvlib.matching.embedding import DotProductEmbedding
+from clvlib.matching.factorization import MatrixFactorization
 from clvlib.matching.groups import activity_groups
 from clvlib.matching.holdout import HoldoutTask, holdout_task
 from clvlib.matching.interactions import interactions_table
-from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
 from clvlib.matching.leak import LEAK_PROTOCOLS, leak_table
+from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
 from clvlib.matching.markov import MarkovChain
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.oracle import regret_table, true_tastes
@@ -19,13 +23,17 @@ from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
 __all__ = [
+    "EASE",
     "LEAK_PROTOCOLS",
+    "Autoencoder",
+    "Blend",
     "BuyAgain",
     "ContentMatcher",
     "DotProductEmbedding",
     "HoldoutTask",
     "ItemKNN",
     "MarkovChain",
+    "MatrixFactorization",
     "Popularity",
     "PurchaseProbability",
     "UserKNN",
