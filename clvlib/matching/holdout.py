@@ -17,6 +17,9 @@ class HoldoutTask(NamedTuple):
     ``any_purchase``: the holdout's purchases of candidates by customers of ``past``; they judge lists that may repeat.
     ``first_purchase``: those that the customer did not buy in calibration; they judge lists with ``exclude_seen``.
     ``reach``: what each of these limits leaves of the holdout, in pairs and in ``amount`` (currency of the log).
+    ``strangers``: the holdout's purchases of candidates by customers who are not in ``past``, the cold start; add them
+    to ``any_purchase`` to judge lists for everybody. It can be empty.
+    ``buyers``: how many customers bought each candidate in calibration, for novelty and popularity bias.
     """
 
     past: pd.DataFrame
@@ -24,6 +27,8 @@ class HoldoutTask(NamedTuple):
     first_purchase: pd.DataFrame
     candidates: pd.Index
     reach: pd.DataFrame
+    strangers: pd.DataFrame
+    buyers: pd.Series
 
 
 def holdout_task(split: Split, *, min_customers: int) -> HoldoutTask:
@@ -52,6 +57,8 @@ def holdout_task(split: Split, *, min_customers: int) -> HoldoutTask:
             "lower min_customers or take more customers."
         )
     learnt = past[past["item_id"].isin(candidates)].reset_index(drop=True)
+    listed = later[later["item_id"].isin(candidates)]
+    strangers = listed[~listed["customer_id"].isin(learnt["customer_id"])].reset_index(drop=True)
     known = later[later["customer_id"].isin(learnt["customer_id"])]
     any_purchase = known[known["item_id"].isin(candidates)].reset_index(drop=True)
     if any_purchase.empty:
@@ -71,4 +78,5 @@ def holdout_task(split: Split, *, min_customers: int) -> HoldoutTask:
             "amount": {step: table["amount"].sum() for step, table in steps.items()},
         }
     )
-    return HoldoutTask(learnt, any_purchase, first_purchase, candidates, reach)
+    counted = buyers.reindex(candidates).rename("buyers")
+    return HoldoutTask(learnt, any_purchase, first_purchase, candidates, reach, strangers, counted)

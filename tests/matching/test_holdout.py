@@ -51,3 +51,15 @@ def test_too_few_customers_or_purchases_are_refused(split):
     strangers = split._replace(holdout=split.holdout[split.holdout["customer_id"] == "d"])
     with pytest.raises(ValueError, match="Nobody of calibration"):
         holdout_task(strangers, min_customers=1)
+
+
+def test_the_cold_start_is_what_strangers_buy_of_the_items_that_can_be_listed(split):
+    task = holdout_task(split, min_customers=2)
+    assert task.strangers[["customer_id", "item_id"]].to_numpy().tolist() == [["c", "x"], ["d", "x"]]
+    known = task.any_purchase["customer_id"].isin(task.past["customer_id"])
+    assert known.all()
+    assert not task.strangers["customer_id"].isin(task.past["customer_id"]).any()
+
+
+def test_buyers_count_the_customers_of_calibration(split):
+    assert holdout_task(split, min_customers=1).buyers.to_dict() == {"rare": 1, "x": 2, "y": 2}
