@@ -19,6 +19,7 @@ from clvlib.matching.markov import MarkovChain
 from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
+from clvlib.matching.reasons import add_reasons
 from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
@@ -39,6 +40,7 @@ __all__ = [
     "UserKNN",
     "activity_groups",
     "add_expected_margin",
+    "add_reasons",
     "events_table",
     "holdout_task",
     "interactions_table",
