@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from clvlib.matching.top_products import top_products
+from clvlib.matching import top_products as module
+from clvlib.matching.top_products import Sizes, top_products
 
 
 def _dense_answer(left, right, k, exclude=None):
@@ -37,6 +38,41 @@ def test_the_dense_product_has_the_same_largest_entries(seed, k, masked):
     expected = _dense_answer(left, right, k, exclude)
     assert columns.tolist() == expected[0].tolist()
     assert scores.tolist() == expected[1].tolist()
+
+
+@pytest.mark.parametrize("measure", [None, "cosine", "jaccard"])
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("shape", [(40, 30, 33), (70, 60, 700), (5, 20, 16)])
+def test_the_kernel_gives_scipys_digits(measure, whole, masked, shape):
+    rng = np.random.default_rng(7)
+    m, p, q = shape
+    left, right = _random(rng, (m, p), 0.2, whole), _random(rng, (p, q), 0.2, whole)
+    if measure == "jaccard":
+        left.data[:], right.data[:] = 1.0, 1.0
+    sizes = measure and Sizes(measure, (left**2).sum(axis=1), (right**2).sum(axis=0))
+    exclude = sparse.csr_array(sparse.random_array((m, q), density=0.1, rng=rng)) if masked else None
+    for k in (1, 10, 50):
+        by_scipy, by_kernel = (way(left, right, k, exclude, sizes) for way in (module._by_scipy, module._by_kernel))
+        assert np.array_equal(by_kernel[0], by_scipy[0])
+        assert np.array_equal(by_kernel[1], by_scipy[1])
+
+
+def test_float32_adds_only_where_it_is_exact():
+    whole = sparse.csr_array(np.full((2, 3), 1000.0))
+    assert module._exact_in_float32(whole, whole.T.tocsr())
+    assert not module._exact_in_float32(whole * 6, whole.T.tocsr())  # 18,000,000 a sum, 2**24 is 16,777,216
+    assert not module._exact_in_float32(whole + 0.5, whole.T.tocsr())
+
+
+def test_small_products_load_no_numba_and_large_ones_do(monkeypatch):
+    matrix, ways = sparse.csr_array(np.eye(3)), []
+    monkeypatch.setattr(module, "_by_kernel", lambda *_: ways.append("kernel"))
+    monkeypatch.setattr(module, "_by_scipy", lambda *_: ways.append("scipy"))
+    monkeypatch.setattr(module, "_LOADED", 1.0)
+    top_products(matrix, matrix, k=1)
+    top_products(sparse.csr_array((100_000, 3)), sparse.csr_array((3, 100_000)), k=1)
+    assert ways == ["scipy", "kernel"]
 
 
 def test_a_stored_zero_excludes_too():
