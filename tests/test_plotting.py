@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.plotting import plot_coverage, plot_deciles, plot_differences, plot_frequency_recency, plot_tracking
+from clvlib.plotting import (
+    plot_coverage,
+    plot_deciles,
+    plot_differences,
+    plot_frequency_recency,
+    plot_group_differences,
+    plot_tracking,
+    plot_tradeoff,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +138,54 @@ def test_coverage_has_a_dot_with_its_interval_for_each_group_that_is_there_and_t
     ]
     with pytest.raises(ValueError, match="between 0 and 1"):
         plot_coverage({"predictive": wide}, level=90)
+
+
+def _grouped():
+    rows = [
+        ("1 to 3 days", "bestsellers", 40, 0.0, 0.0, 0.0, "baseline"),
+        ("1 to 3 days", "EASE", 40, 0.1, -0.1, 0.3, "no difference shown"),
+        ("1 to 3 days", "buy again", 40, 0.2, 0.1, 0.3, "better"),
+        ("4 to 9 days", "bestsellers", 1, 0.0, 0.0, 0.0, "baseline"),
+        ("4 to 9 days", "EASE", 1, -0.4, np.nan, np.nan, "too few customers"),
+        ("4 to 9 days", "buy again", 1, -0.2, -0.3, -0.1, "worse"),
+    ]
+    names = ["group", "method", "customers", "difference", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=names).set_index(["group", "method"])
+
+
+def test_each_group_has_its_place_and_only_a_difference_that_is_shown_a_full_dot():
+    ax = plot_group_differences(_grouped(), label="difference")
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "1 to 3 days\n40 customers",
+        "4 to 9 days\n1 customers",
+    ]
+    dots = ax.collections[1::2]
+    assert [dot.get_offsets()[:, 1].tolist() for dot in dots] == [[0.1, -0.4], [0.2, -0.2]]
+    assert [np.round(dot.get_offsets()[:, 0]).tolist() for dot in dots] == [[0, 1], [0, 1]]
+    white = matplotlib.colors.to_rgba("white")
+    assert [[tuple(face) == white for face in dot.get_facecolors()] for dot in dots] == [[True, True], [False, False]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["EASE", "buy again"]
+    with pytest.raises(ValueError, match="every row of the table is the baseline"):
+        plot_group_differences(_grouped().xs("bestsellers", level="method", drop_level=False), label="difference")
+
+
+def test_the_trade_off_joins_the_weights_in_order_from_where_nothing_changes():
+    table = pd.DataFrame(
+        {
+            "ndcg_difference": [0.0, -0.1, -0.3],
+            "ndcg_low": [0.0, -0.2, -0.4],
+            "ndcg_high": [0.0, 0.0, -0.2],
+            "margin_difference": [0.0, 2.0, 3.0],
+            "margin_low": [0.0, 1.0, 1.5],
+            "margin_high": [0.0, 3.0, 4.5],
+        },
+        index=pd.Index([0.0, 0.5, 1.0], name="weight"),
+    )
+    ax = plot_tradeoff(table, xlabel="NDCG", ylabel="margin")
+    assert ax.get_lines()[-1].get_xydata().tolist() == [[0.0, 0.0], [-0.1, 2.0], [-0.3, 3.0]]
+    across, up = (lines.get_segments() for lines in ax.collections)
+    assert [segment[:, 0].tolist() for segment in across] == [[0.0, 0.0], [-0.2, 0.0], [-0.4, -0.2]]
+    assert [segment[:, 1].tolist() for segment in up] == [[0.0, 0.0], [1.0, 3.0], [1.5, 4.5]]
+    assert [text.get_text() for text in ax.texts] == ["0", "0.5", "1"]
+    with pytest.raises(ValueError, match="no column margin_low"):
+        plot_tradeoff(table.drop(columns="margin_low"), xlabel="NDCG", ylabel="margin")
