@@ -5,11 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 
 from clvlib.matching._item_words import ItemWords, catalogue, own_items
-from clvlib.matching.interactions import Interactions, encode, with_data
+from clvlib.matching._profile_weights import check_kinds, choice, purchase_weights, with_customers
+from clvlib.matching.interactions import encode
 from clvlib.matching.lists import Recommender
 from clvlib.matching.text import STOP_WORDS, words
+from clvlib.matching.top_products import top_products
 
 __all__ = ["ContentMatcher", "words"]
 
@@ -30,7 +33,8 @@ class ContentMatcher(Recommender):
     A profile is the sum of the vectors of what the customer bought, each times its weight, scaled to length 1:
     ln(1 + quantity), or ``quantity`` itself without ``log_quantity`` and for ratings, times
     2^(-age / ``half_life_days``), the age being the time from the pair's latest ``timestamp`` to the table's. The
-    score is the cosine of profile and item, and no opinion where they share no word.
+    score is their cosine, times ((1 + buyers) / (1 + buyers of the commonest item))^``popularity_weight``, a prior
+    for what many buy: identical texts are else identical items. No opinion where profile and item share no word.
 
     What has no history: an *item* without a purchase is matched like the others, that is the method's point. A
     *customer* without purchases can state ``interests`` in words; who has neither, and who shares no word with an
@@ -43,6 +47,7 @@ class ContentMatcher(Recommender):
     log_quantity : weigh a purchase by ln(1 + quantity), so that the daily milk does not drown the profile.
     half_life_days : after so many days a purchase counts half; None counts all alike.
     attribute_weight : as above, 0 leaves the attributes out.
+    popularity_weight : as above; 0 is the plain cosine. :meth:`match` knows no prior.
     stop_words : words to leave out, ``()`` for none.
 
     Attributes: ``item_vectors_`` (items, words) CSR, ``words_`` (words,; attributes as ``column=value``), ``items_``
@@ -64,6 +69,7 @@ class ContentMatcher(Recommender):
         log_quantity: bool = True,
         half_life_days: float | None = None,
         attribute_weight: float = 1.0,
+        popularity_weight: float = 0.0,
         stop_words: Collection[str] = STOP_WORDS,
     ):
         self.smooth_idf = smooth_idf
@@ -71,6 +77,7 @@ class ContentMatcher(Recommender):
         self.log_quantity = log_quantity
         self.half_life_days = half_life_days
         self.attribute_weight = attribute_weight
+        self.popularity_weight = popularity_weight
         self.stop_words = stop_words
 
     def fit(
@@ -92,6 +99,8 @@ class ContentMatcher(Recommender):
         that is none, a catalogue without a single word, ids of another kind than those bought, ``half_life_days``
         that is not positive or has no ``timestamp``.
         """
+        if not 0 <= self.popularity_weight < np.inf:
+            raise ValueError(f"popularity_weight must be finite and not negative, not {self.popularity_weight}.")
         items = catalogue(own_items(interactions) if items is None else items)
         self._item_words = ItemWords(
             items,
@@ -105,16 +114,19 @@ class ContentMatcher(Recommender):
         said = pd.Series(interests if interests is not None else {}, dtype=object)
         if twice := int(said.index.duplicated().sum()):
             raise ValueError(f"{twice} of the interests repeat a customer_id; keep one text a customer.")
-        weights = self._weights(interactions, encoded)
-        encoded, weights = _with_customers(encoded, weights, pd.Index(said.index))
+        options = {"log_quantity": self.log_quantity, "half_life_days": self.half_life_days}
+        weights = purchase_weights(interactions, encoded, **options)
+        encoded, weights = with_customers(encoded, weights, pd.Index(said.index))
         self._remember(encoded, pd.Index(items["item_id"]))
-        _check_kinds(self.items_, encoded.items, self._catalogue)
+        check_kinds(self.items_, encoded.items, self._catalogue)
         listed = np.flatnonzero(self._catalogue >= 0)
         #: Weight of each past purchase, (customers, items of the catalogue); what a profile is made of.
         self._own = sparse.csr_array(
-            weights[:, listed] @ _choice(self._catalogue[listed], len(self.items_)), dtype=np.float64
+            weights[:, listed] @ choice(self._catalogue[listed], len(self.items_)), dtype=np.float64
         )
         self._profiles = self._profiles_of(said)
+        prior = ((1 + self.buyers_) / (1 + self.buyers_.max())) ** self.popularity_weight
+        self._listed_vectors = sparse.csr_array(sparse.diags_array(prior) @ self.item_vectors_)
         return self
 
     def match(self, texts: Iterable[str], *, n: int = 10, candidates: Iterable | None = None) -> pd.DataFrame:
@@ -134,8 +146,6 @@ class ContentMatcher(Recommender):
         0        0     1       3   1.00
         1        0     2       2   0.61
         """
-        from clvlib.matching.top_products import top_products
-
         self._check_fitted()
         if n < 1:
             raise ValueError(f"n must be at least 1, not {n}.")
@@ -240,29 +250,12 @@ class ContentMatcher(Recommender):
         return best
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
-        scores = (self._profiles[customers] @ self.item_vectors_[items].T).toarray()
+        scores = (self._profiles[customers] @ self._listed_vectors[items].T).toarray()
         return np.where(scores > 0, scores, np.nan)
 
     def _check_fitted(self) -> None:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "interactions_", msg="This %(name)s has learnt nothing yet; call fit first.")
-
-    def _weights(self, interactions: pd.DataFrame, encoded: Interactions) -> sparse.csr_array:
-        """What each pair weighs in its customer's profile, (customers, bought items)."""
-        values = encoded.values
-        weights = np.log1p(values.data) if self.log_quantity and not encoded.explicit else values.data
-        if self.half_life_days is None:
-            return with_data(values, weights)
-        if not self.half_life_days > 0:
-            raise ValueError(f"half_life_days must be positive or None, not {self.half_life_days}.")
-        if "timestamp" not in interactions.columns:
-            raise ValueError("half_life_days needs a column timestamp in the interactions.")
-        if missing := int(interactions["timestamp"].isna().sum()):
-            raise ValueError(f"{missing} of {len(interactions)} rows have no timestamp; drop these rows first.")
-        last = interactions.groupby(["customer_id", "item_id"])["timestamp"].max()
-        days = ((last.max() - last) / pd.Timedelta(days=1)).to_numpy()  # sorted by the pair, as values are
-        return with_data(values, weights * np.exp2(-days / self.half_life_days))
+        if not hasattr(self, "interactions_"):
+            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet; call fit first.")
 
     def _profiles_of(self, said: pd.Series) -> sparse.csr_array:
         from sklearn.preprocessing import normalize
@@ -271,34 +264,6 @@ class ContentMatcher(Recommender):
         if len(said):
             once = np.log(2) if self.log_quantity and not self.interactions_.explicit else 1.0
             place = self.interactions_.customers.get_indexer(said.index)
-            profiles = profiles + once * (_choice(place, profiles.shape[0]).T @ self._item_words.of(said))
+            profiles = profiles + once * (choice(place, profiles.shape[0]).T @ self._item_words.of(said))
         # normalize leaves a row of zeros as it is: a customer without a word gets no score, not 0/0.
         return sparse.csr_array(normalize(profiles))
-
-
-def _with_customers(encoded: Interactions, weights: sparse.csr_array, more: pd.Index):
-    """The same interactions with a row for each customer of ``more`` too, empty for one without purchases."""
-    if not len(more.difference(encoded.customers)):
-        return encoded, weights
-    customers = encoded.customers.union(more)
-    place = _choice(customers.get_indexer(encoded.customers), len(customers)).T
-    moved = [sparse.csr_array(place @ matrix) for matrix in (encoded.values, weights)]
-    return Interactions(customers, encoded.items, moved[0], encoded.explicit), moved[1]
-
-
-def _choice(columns: np.ndarray, n_columns: int) -> sparse.csr_array:
-    """1 in row i at ``columns[i]``: products with it move rows or columns to their new places."""
-    return sparse.csr_array(
-        (np.ones(len(columns)), columns, np.arange(len(columns) + 1)), shape=(len(columns), n_columns)
-    )
-
-
-def _check_kinds(items: pd.Index, bought: pd.Index, found: np.ndarray) -> None:
-    """Ids as texts here and as numbers there can never meet; that is a mistake, and not an unknown item."""
-    kinds = [pd.api.types.is_numeric_dtype(ids) for ids in (items, bought)]
-    if kinds[0] != kinds[1] and (found < 0).all():
-        names = ["numbers" if number else "texts" for number in kinds]
-        raise ValueError(
-            f"None of the {len(bought)} items bought is in the table of items: item_id holds {names[0]} there and "
-            f"{names[1]} in the interactions; make them one type."
-        )

@@ -125,7 +125,9 @@ def test_a_purchase_counts_half_after_its_half_life():
     profile = vectors[0] / 2 + vectors[1]
     assert model._profiles[[0]].toarray()[0] == pytest.approx(profile / np.linalg.norm(profile))
     assert model.recommend(["a"], exclude_seen=False)["item_id"].tolist()[:2] == ["1", "0"]
-    for cured, table in ((r"no timestamp", bought.assign(timestamp=[DAYS[0], pd.NaT, DAYS[1]])),
+    for cured, table in (
+        (r"holds str, not dates", bought.assign(timestamp=["2024-01-01"] * 3)),
+        (r"no timestamp", bought.assign(timestamp=[DAYS[0], pd.NaT, DAYS[1]])),
                          (r"needs a column timestamp", bought.drop(columns="timestamp"))):  # fmt: skip
         with pytest.raises(ValueError, match=cured):
             ContentMatcher(half_life_days=30).fit(table, items)
@@ -140,6 +142,20 @@ def test_lines_and_their_interactions_table_give_the_same_lists():
     model = ContentMatcher(half_life_days=10)
     expected = model.fit(interactions_table(lines), items).recommend(n=4)
     pd.testing.assert_frame_equal(model.fit(lines, items).recommend(n=4), expected)
+
+
+def test_a_prior_lifts_what_many_buy_and_leaves_new_items_their_order():
+    items = _items(["green tea", "black tea", "black tea", "tea pot", "tin mug"])
+    bought = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "item_id": ["0", "2", "2", "4"]})
+    plain = ContentMatcher().fit(bought, items)
+    model = ContentMatcher(popularity_weight=0.5).fit(bought, items)
+    assert plain.recommend(["a"], n=2)["item_id"].tolist() == ["1", "2"]  # the same text, the smaller id
+    assert model.recommend(["a"], n=2)["item_id"].tolist() == ["2", "1"]
+    table = plain.recommend(["a"], n=9).merge(model.recommend(["a"], n=9), on="item_id").set_index("item_id")
+    prior = (np.array([1, 3, 1]) / 3) ** 0.5  # nobody, two buyers, nobody; at most two
+    assert (table["score_y"] / table["score_x"])[["1", "2", "3"]].to_numpy() == pytest.approx(prior)
+    news = {"candidates": ["1", "3"], "n": 2}
+    assert model.recommend(["a"], **news)["item_id"].tolist() == plain.recommend(["a"], **news)["item_id"].tolist()
 
 
 def test_an_attribute_is_a_word_of_its_own():
@@ -208,6 +224,8 @@ def test_a_new_customer_is_known_by_her_interests():
     assert model.recommend(["new"], n=2)["item_id"].tolist() == ["2", "3"]
     once = ContentMatcher().fit(bought, items, interests=pd.Series({"a": "china"})).profile_table(["a"], n=3)
     assert set(once["word"]) == {"green", "tea", "china"}
+    with pytest.raises(ValueError, match="customer_id holds numbers in the one"):
+        ContentMatcher().fit(bought, items, interests={7: "mug"})
     with pytest.raises(ValueError, match="1 of the interests repeat"):
         ContentMatcher().fit(bought, items, interests=pd.Series(["x", "y"], index=["a", "a"]))
 
@@ -275,6 +293,7 @@ BAD = [
     ({"items": _items(["the and of", "的"])}, "The item_text of 2 items has no word"),
     ({"min_items": 0}, "min_items must be at least 1, not 0"),
     ({"attribute_weight": -1}, "attribute_weight must be finite and not negative, not -1"),
+    ({"popularity_weight": -1}, "popularity_weight must be finite and not negative, not -1"),
     ({"half_life_days": 0}, "half_life_days must be positive or None, not 0"),
     ({"bought": NOBODY.iloc[:0]}, "table of interactions is empty"),
     ({"bought": NOBODY.assign(quantity=-1.0)}, "quantity of 0 or less"),
