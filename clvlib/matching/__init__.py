@@ -13,6 +13,7 @@ from clvlib.matching.factorization import MatrixFactorization
 from clvlib.matching.groups import activity_groups
 from clvlib.matching.holdout import HoldoutTask, holdout_task
 from clvlib.matching.interactions import interactions_table
+from clvlib.matching.itemsets import basket_table, frequent_itemsets
 from clvlib.matching.leak import LEAK_PROTOCOLS, leak_table
 from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
 from clvlib.matching.markov import MarkovChain
@@ -21,6 +22,7 @@ from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
 from clvlib.matching.reasons import add_reasons
 from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
+from clvlib.matching.rules import association_rules
 from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
 __all__ = [
@@ -41,7 +43,10 @@ __all__ = [
     "activity_groups",
     "add_expected_margin",
     "add_reasons",
+    "association_rules",
+    "basket_table",
     "events_table",
+    "frequent_itemsets",
     "holdout_task",
     "interactions_table",
     "item_margins",
