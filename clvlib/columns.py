@@ -52,6 +52,15 @@ _SUMMARY = [
 _PREDICTIONS = [
     Column("rating", "float64", "the scale of the ratings", "An explicit rating; a pair without a row is missing."),
     Column("rank", "int64", "", "Place in a top-N list, 1 is best."),
+    Column("reason", "str", "", "Why the item is on the customer's list, in words."),
+    Column("probability_purchase", "float64", "share", "Probability that a listed item is bought within the horizon."),
+    Column("margin", "float64", "currency", "Amount less the cost of goods, or the margin rate's share of it."),
+    Column(
+        "expected_margin",
+        "float64",
+        "currency",
+        "Margin expected from the customer on the listed item within the horizon, much of it without the list too.",
+    ),
     Column("probability_alive", "float64", "share", "Probability of still being a customer at the cut."),
     Column("expected_purchases", "float64", "purchase days", "Expected number within the horizon."),
     Column("expected_spend", "float64", "currency per purchase day", "Expected value of one purchase day."),

@@ -1,4 +1,4 @@
-"""The data dictionary of the exported customer tables: what each column is, in what unit, and which chapter says so."""
+"""The data dictionary of the exported tables: what each column is, in what unit, and which chapter says so."""
 
 from __future__ import annotations
 
@@ -35,22 +35,24 @@ _OWN = "A column of this chapter's own; its page says what it is."
 
 
 def describe_tables(out: Path, chapters: list[dict]) -> list[dict]:
-    """Each merged table in ``out / "customers"``: ``name``, ``anchor``, ``columns`` (see :func:`describe_columns`).
+    """Each table in ``out``, customers first: ``name``, ``folder``, ``anchor``, ``columns`` (:func:`describe_columns`).
 
     ``chapters``, in the order of the run, have ``number``, ``page``, ``data`` (None where there is none) and
-    ``customers``, the path of the table the chapter handed over (None where it handed over none). A file that is no
-    Parquet is left out: a report is not held up by what only explains it.
+    ``customers`` and ``lists``, the paths of the tables the chapter handed over (None where it handed over none). A
+    file that is no Parquet is left out: a report is not held up by what only explains it.
     """
+    wanted = [("customers", stem, parts) for stem, parts in _merged(chapters).items()]
+    wanted += [("lists", chapter["lists"].parent.name, [chapter]) for chapter in chapters if chapter.get("lists")]
     tables = []
-    for stem, parts in _merged(chapters).items():
+    for folder, stem, parts in wanted:
         try:
-            schema = pq.read_schema(out / "customers" / f"{stem}.parquet")
-            own = [(part, pq.read_schema(part["customers"]).names) for part in parts]
+            schema = pq.read_schema(out / folder / f"{stem}.parquet")
+            own = [(part, pq.read_schema(part[folder]).names) for part in parts]
         except (pa.ArrowInvalid, OSError):
             continue
         currency = parts[0]["data"].get("currency")
         columns = describe_columns(schema, own, currency if currency not in (None, "XXX") else "currency")
-        tables.append({"name": stem, "anchor": f"columns-{len(tables) + 1}", "columns": columns})
+        tables.append({"name": stem, "folder": folder, "anchor": f"columns-{len(tables) + 1}", "columns": columns})
     return tables
 
 

@@ -1,4 +1,4 @@
-"""How a chapter passes on its headline figures, its per-customer columns and what it has fitted."""
+"""How a chapter passes on its headline figures, its per-customer columns and lists, and what it has fitted."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ ENVIRONMENT = "CLV_HANDOVER"
 _FIGURE_KEYS = {"name", "value", "unit", "low", "high"}
 #: Columns that every customer table gets when the run merges it.
 _ADDED = frozenset({"as_of", "currency", "horizon_days", "run_id"})
+#: What a row of a customer's list has, and what it may have besides; nothing of a person but the id.
+_LIST_COLUMNS = ("customer_id", "rank", "item_id", "reason", "expected_margin")
+_LIST_OPTIONAL = ("item_text",)
 _SOURCE_KEYS = ("name", "title", "kind", "origin", "licence", "sha256", "url")
 
 
@@ -32,6 +35,7 @@ def hand_over(
     data: Dataset | None,
     figures: Sequence[Mapping[str, Any]] = (),
     customers: pd.DataFrame | None = None,
+    lists: pd.DataFrame | None = None,
     as_of: Any = None,
     horizon_days: float | None = None,
     model: Mapping[str, Any] | None = None,
@@ -50,10 +54,14 @@ def hand_over(
         A value that is not finite is passed on as ``"not available"``.
     customers
         One row a ``customer_id`` and the chapter's columns, shape (n_customers, 1 + n_columns).
+    lists
+        One row a place of a customer's list: ``customer_id``, ``rank`` (1 is best), ``item_id``, ``reason`` (in
+        words), ``expected_margin`` (in the data's currency, within ``horizon_days``) and, if wanted, ``item_text``.
+        The run writes them as ``lists/<chapter>.csv`` and ``.parquet``.
     as_of
-        The date the customer columns hold for; the last line of the log where it is not given.
+        The date the customer columns and lists hold for; the last line of the log where it is not given.
     horizon_days
-        How far the customer columns look ahead, in days; None where they do not.
+        How far the customer columns and lists look ahead, in days; None where they do not.
     model
         A fitted value model, as :meth:`clvlib.value.ValueModel.to_dict` gives it, in the data's currency: the run
         keeps it as ``models/<dataset>.json``, with which ``clv score`` values the customers of a later log.
@@ -62,7 +70,8 @@ def hand_over(
     ------
     ValueError
         For a figure without name, value or unit, with two of one name, or with an interval upside down; for a customer
-        table without ``customer_id``, with a customer twice or with none, or with a column that the run adds; for an
+        table without ``customer_id``, with a customer twice or with none, or with a column that the run adds; for
+        lists without ``horizon_days``, with a column too few or too many, a gap, or a place or an item twice; for an
         ``as_of`` that is no date; for a model that could not be loaded again, or is of another currency. Checked with
         or without a run, so that a chapter that works in JupyterLab works in a report. Within a run also for a second
         call, which would replace what the first one passed on.
@@ -79,6 +88,12 @@ def hand_over(
         if data is None:
             raise ValueError("a customer table needs the data its customers are from; give data too")
         customers = _checked_customers(customers)
+    if lists is not None:
+        if data is None:
+            raise ValueError("lists need the data their customers are from; give data too")
+        if horizon_days is None:
+            raise ValueError("lists have an expected_margin within horizon_days; give horizon_days too")
+        lists = _checked_lists(lists)
     if model is not None:
         model = _checked_model(model, data)
     if as_of is None and data is not None:
@@ -89,7 +104,7 @@ def hand_over(
         return
     folder = Path(target)
     if (folder / "handover.json").exists():
-        raise ValueError("this chapter has handed over already; pass all figures and customers in one call")
+        raise ValueError("this chapter has handed over already; pass figures, customers and lists in one call")
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "data": None if data is None else _described(data),
@@ -97,13 +112,15 @@ def hand_over(
         "as_of": as_of,
         "horizon_days": horizon_days,
         "customers": None,
+        "lists": None,
         "model": None,
     }
-    if customers is not None:
-        part = folder / "customers.part.parquet"
-        customers.to_parquet(part, index=False)
-        os.replace(part, folder / "customers.parquet")
-        document["customers"] = "customers.parquet"
+    for name, table in (("customers", customers), ("lists", lists)):
+        if table is not None:
+            part = folder / f"{name}.part.parquet"
+            table.to_parquet(part, index=False)
+            os.replace(part, folder / f"{name}.parquet")
+            document[name] = f"{name}.parquet"
     if model is not None:
         _write_json(model, folder / "model.json")
         document["model"] = "model.json"
@@ -165,6 +182,39 @@ def _checked_customers(customers: pd.DataFrame) -> pd.DataFrame:
             f"{twice!r} among them; group by customer_id first"
         )
     return customers.assign(customer_id=ids)
+
+
+def _checked_lists(lists: pd.DataFrame) -> pd.DataFrame:
+    """Customers and places in order, ids as text."""
+    names = [*map(str, lists.columns)]
+    if absent := [name for name in _LIST_COLUMNS if name not in names]:
+        raise ValueError(f"the lists have no {' and no '.join(absent)}, only {names}")
+    known = (*_LIST_COLUMNS, *_LIST_OPTIONAL)
+    if strange := sorted({name for name in names if name not in known or names.count(name) > 1}):
+        raise ValueError(f"the lists have {', '.join(strange)} too; they have each of {', '.join(known)} once, no more")
+    if lists.empty:
+        raise ValueError("the lists have no row; leave lists out where there is nobody to write to")
+    for name in _LIST_COLUMNS:
+        missing = lists[name].isna()
+        if name == "reason":
+            missing |= lists[name].astype("str").str.strip() == ""
+        if missing.any():
+            raise ValueError(f"{name} is missing in {int(missing.sum())} of {len(lists)} rows of the lists")
+    try:
+        rank, margin = lists["rank"].astype("float64"), lists["expected_margin"].astype("float64")
+    except (TypeError, ValueError):
+        raise ValueError("rank and expected_margin of the lists are numbers, and here one of them is not") from None
+    endless = margin.abs() == math.inf
+    for said, wrong in (("whole rank from 1", (rank < 1) | (rank % 1 != 0)), ("finite expected_margin", endless)):
+        if wrong.any():
+            raise ValueError(f"{int(wrong.sum())} of {len(lists)} rows of the lists have no {said}")
+    ids = {name: lists[name].astype("str") for name in ("customer_id", "item_id")}
+    checked = lists.assign(**ids, rank=rank.astype("int64"), expected_margin=margin)
+    for name in ("rank", "item_id"):
+        if twice := int(checked.duplicated(["customer_id", name]).sum()):
+            raise ValueError(f"{twice} rows of the lists have a {name} twice within a customer_id; keep one")
+    in_order = [*_LIST_COLUMNS[:3], *[name for name in _LIST_OPTIONAL if name in names], *_LIST_COLUMNS[3:]]
+    return checked[in_order].sort_values(["customer_id", "rank"], ignore_index=True)
 
 
 def _checked_model(model: Mapping[str, Any], data: Dataset | None) -> dict[str, Any]:

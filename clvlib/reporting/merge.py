@@ -1,6 +1,6 @@
 """One table a data set of what the chapters know of each customer, ready for a CRM and safe in a spreadsheet.
 
-And the models that say the same of the customers of a later log.
+And the customers' lists, and the models that say the same of the customers of a later log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["inert", "merge_customers", "merge_models", "named", "write_csv"]
+__all__ = ["inert", "merge_customers", "merge_lists", "merge_models", "named", "write_csv"]
 
 #: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
 _FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
@@ -44,16 +44,27 @@ def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
         table = _joined(parts)
         table["currency"] = parts[0]["currency"]
         table["run_id"] = run["run_id"]
-        folder.mkdir(exist_ok=True)
-        for path in (folder / f"{stem}.parquet", folder / f"{stem}.csv"):
-            part = path.with_suffix(f".part{path.suffix}")
-            if path.suffix == ".csv":
-                write_csv(table, part)
-            else:
-                table.to_parquet(part, index=False)
-            os.replace(part, path)
-            written.append(path)
+        written += _write_both(table, folder, stem)
     _remove(folder, run.get("customers", []), written)
+    return written
+
+
+def merge_lists(out: Path, run: dict[str, Any]) -> list[Path]:
+    """Write ``lists/<chapter>.parquet`` and ``.csv``, one row a place of a customer's list; returns the paths.
+
+    A chapter's lists stand alone: no two methods' lists are mixed. ``currency``, ``as_of``, ``horizon_days`` and
+    ``run_id`` are added to every row, since a row may leave its file. What an earlier run left (``run["lists"]``) and
+    this one has not is removed, and no other file.
+    """
+    folder = out / "lists"
+    written: list[Path] = []
+    for parts in _handed(out, run, either=("lists",)).values():
+        for _, path, document in parts:
+            table = pd.read_parquet(path.parent / document["lists"])
+            facts = {name: document[name] for name in ("as_of", "horizon_days")}
+            table = table.assign(currency=document["data"]["currency"], **facts, run_id=run["run_id"])
+            written += _write_both(table, folder, path.parent.name)
+    _remove(folder, run.get("lists", []), written)
     return written
 
 
@@ -110,6 +121,20 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     # As RFC 4180 ends lines; it also makes the writer quote a lone carriage return, which would begin a row.
     # Ten digits: more than any figure here is worth, and 3.531 instead of 3.5309999999999997.
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", float_format="%.10g")
+
+
+def _write_both(table: pd.DataFrame, folder: Path, stem: str) -> list[Path]:
+    """Parquet for programs, CSV for people; each whole or not at all."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{stem}.parquet", folder / f"{stem}.csv"]
+    for path in paths:
+        part = path.with_suffix(f".part{path.suffix}")
+        if path.suffix == ".csv":
+            write_csv(table, part)
+        else:
+            table.to_parquet(part, index=False)
+        os.replace(part, path)
+    return paths
 
 
 def _handed(out: Path, run: dict[str, Any], *, either: tuple[str, ...]) -> dict[tuple, list[tuple[str, Path, dict]]]:

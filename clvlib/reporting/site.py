@@ -160,7 +160,11 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "figures": [figure for figure in figures if figure is not money],
         "money": money["value"] if money else "",
         "data": handover.get("data"),
-        "customers": out / "handover" / stem / handover["customers"] if handover.get("customers") else None,
+        **{
+            kind: out / "handover" / stem / handover[kind] if handover.get(kind) else None
+            for kind in ("customers", "lists")
+        },
+        "list_files": _files(out, f"lists/{stem}.csv") + _files(out, f"lists/{stem}.parquet"),
         "lede": body.lede if body else "",
         "body": body.html if body else "",
         "headings": body.headings if body else [],

@@ -111,6 +111,26 @@ def test_one_run_from_scenario_to_site_and_its_resumption(clv, chapters, scenari
     assert "3.3 33_bad: ok" in told
 
 
+def test_issue_4_customers_lists_lie_beside_the_report_and_go_with_their_chapter(clv, chapters, scenario, out):
+    chapters.add(
+        "21_lists",
+        "from clvlib.datasets import load\nfrom clvlib.reporting import hand_over\ndata = load(dataset)",
+        "table = data.lines.drop_duplicates('customer_id')[['customer_id']].assign(rank=1, item_id='mug')\n"
+        "hand_over(data=data, lists=table.assign(reason='new here', expected_margin=0.5), horizon_days=28)",
+    )
+    chapters.add("31_other")
+    assert clv("report", scenario(), "--out", out)[0] == 0
+    written = pd.read_csv(out / "lists" / "21_lists.csv", dtype={"customer_id": "str"})
+    assert list(written)[:5] == ["customer_id", "rank", "item_id", "reason", "expected_margin"]
+    assert len(written) == written["customer_id"].nunique() == 2357
+    assert written.iloc[0, 5:].tolist() == ["USD", "1998-06-30", 28, read(out)["run_id"]]
+    assert 'href="lists/21_lists.csv"' in (out / "index.html").read_text()
+
+    assert clv("report", scenario("title: Trial\nchapters: ['3.1']\n"), "--out", out)[0] == 0
+    assert list((out / "lists").iterdir()) == []
+    assert "lists/" not in (out / "index.html").read_text()
+
+
 def test_the_flat_parameters_are_ready_for_plain_papermill(clv, chapters, scenario, out, tmp_path):
     papermill = pytest.importorskip("papermill")
     chapters.add("31_clv", "print(rate, note)", parameters='rate: float = 0.1\nnote: str = ""')

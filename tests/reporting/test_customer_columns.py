@@ -8,7 +8,7 @@ import pytest
 
 from clvlib.columns import COLUMNS
 from clvlib.reporting.customer_columns import describe_tables
-from clvlib.reporting.merge import merge_customers
+from clvlib.reporting.merge import merge_customers, merge_lists
 
 
 @pytest.fixture
@@ -84,3 +84,26 @@ def test_a_table_that_cannot_be_read_holds_up_no_report(report_folder, handed):
     assert "What the columns" not in report_folder.page("data_quality.html")
     chapter = {"data": None, "customers": None}
     assert describe_tables(report_folder.path, [chapter]) == []
+
+
+def test_issue_4_lists_are_linked_from_the_index_and_their_columns_explained(report_folder):
+    entry = report_folder.chapter("21_cf", "2_matching")
+    report_folder.chapter("31_value", "3_value")
+    path = report_folder.path / entry["handover"]
+    document = json.loads(path.read_text()) | {"lists": "lists.parquet", "horizon_days": 28}
+    path.write_text(json.dumps(document))
+    place = {"customer_id": ["a"], "rank": [1], "item_id": ["x"], "reason": ["new here"], "expected_margin": [0.5]}
+    pd.DataFrame(place).to_parquet(path.parent / "lists.parquet", index=False)
+    merge_lists(report_folder.path, report_folder.run)
+    html = _page(report_folder)
+    index, page = report_folder.page("index.html"), report_folder.page("21_cf.html")
+    for shown in (index, page):
+        assert 'href="lists/21_cf.csv"' in shown
+        assert 'href="lists/21_cf.parquet"' in shown
+    assert "lists/" not in report_folder.page("31_value.html")
+    assert "What the columns of lists/21_cf are" in html
+    exported = pd.read_parquet(report_folder.path / "lists" / "21_cf.parquet")
+    assert re.findall(r'<th scope="row"><code>(\w+)</code></th><td>', html) == list(exported.columns)
+    assert _row(html, "expected_margin") == [COLUMNS["expected_margin"].meaning, "USD", "number", "2.1"]
+    assert _row(html, "reason")[1:] == ["", "text", "2.1"]
+    assert _row(html, "horizon_days")[2] == "whole number"

@@ -151,3 +151,64 @@ def test_a_model_is_a_mapping_of_some_data(data, model):
         hand_over(data=data, model=model)
     with pytest.raises(ValueError, match="give data too"):
         hand_over(data=None, model=model.to_dict())
+
+
+@pytest.fixture
+def lists():
+    return pd.DataFrame(
+        {
+            "customer_id": ["00004", "00004", "7"],
+            "rank": [2, 1, 1],
+            "item_id": ["mug", "pot", "mug"],
+            "reason": ["3 customers bought it", "customers who bought MUG also bought this", "new here"],
+            "expected_margin": [0.25, 1.5, -0.5],
+        }
+    )
+
+
+def test_issue_4_lists_are_passed_on_by_customer_and_rank_with_their_reasons(data, folder, lists):
+    shuffled = lists[["reason", "rank", "item_id", "expected_margin", "customer_id"]].astype({"rank": float})
+    hand_over(data=data, lists=shuffled, horizon_days=28)
+    document = json.loads((folder / "handover.json").read_text())
+    assert (document["lists"], document["horizon_days"], document["customers"]) == ("lists.parquet", 28, None)
+    expected = lists.iloc[[1, 0, 2]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "lists.parquet"), expected)
+
+
+def test_lists_may_say_what_the_item_is_called(data, folder, lists):
+    hand_over(data=data, lists=lists.assign(item_text="GREEN MUG"), horizon_days=28)
+    written = pd.read_parquet(folder / "lists.parquet")
+    assert list(written) == ["customer_id", "rank", "item_id", "item_text", "reason", "expected_margin"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns=["reason", "rank"]), "no rank and no reason"),
+        (lambda t: t.assign(email="a@example.org"), "have email too"),
+        (lambda t: t.assign(currency="EUR"), "have currency too"),
+        (lambda t: pd.concat([t, t[["rank"]]], axis=1), "have rank too"),
+        (lambda t: t.iloc[:0], "no row"),
+        (lambda t: t.assign(customer_id=["a", None, "b"]), "customer_id is missing in 1 of 3"),
+        (lambda t: t.assign(expected_margin=[1.0, np.nan, np.nan]), "expected_margin is missing in 2 of 3"),
+        (lambda t: t.assign(expected_margin=[1.0, np.inf, 1.0]), "1 of 3 rows of the lists have no finite"),
+        (lambda t: t.assign(expected_margin="much"), "are numbers"),
+        (lambda t: t.assign(reason=["because", " ", None]), "reason is missing in 2 of 3"),
+        (lambda t: t.assign(rank=[1, 0, 1]), "no whole rank"),
+        (lambda t: t.assign(rank=[1, 1.5, 1]), "no whole rank"),
+        (lambda t: t.assign(rank=1), "1 rows of the lists have a rank twice"),
+        (lambda t: t.assign(item_id="mug"), "1 rows of the lists have a item_id twice"),
+        (lambda t: t.assign(customer_id=[7, 7, "7"], item_id=[1, 2, "1"], rank=[1, 2, 3]), "have a item_id twice"),
+    ],
+)
+def test_lists_that_a_crm_could_not_use_are_a_mistake_with_or_without_a_run(data, monkeypatch, lists, change, message):
+    monkeypatch.delenv("CLV_HANDOVER", raising=False)
+    with pytest.raises(ValueError, match=message):
+        hand_over(data=data, lists=change(lists), horizon_days=28)
+
+
+def test_lists_need_their_data_and_their_horizon(data, lists):
+    with pytest.raises(ValueError, match="give data too"):
+        hand_over(data=None, lists=lists, horizon_days=28)
+    with pytest.raises(ValueError, match="give horizon_days too"):
+        hand_over(data=data, lists=lists)

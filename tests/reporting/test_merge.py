@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from clvlib.reporting.merge import inert, merge_customers, merge_models, write_csv
+from clvlib.reporting.merge import inert, merge_customers, merge_lists, merge_models, write_csv
 
 
 @pytest.fixture
@@ -197,3 +197,44 @@ def give_model(tmp_path, stem, content):
     (folder / "model.json").write_text(json.dumps(content))
     document = json.loads((folder / "handover.json").read_text()) | {"model": "model.json"}
     (folder / "handover.json").write_text(json.dumps(document))
+
+
+def give_lists(tmp_path, stem, table):
+    folder = tmp_path / "handover" / stem
+    table.to_parquet(folder / "lists.parquet")
+    document = json.loads((folder / "handover.json").read_text()) | {"lists": "lists.parquet", "horizon_days": 28}
+    (folder / "handover.json").write_text(json.dumps(document))
+
+
+def test_issue_4_lists_are_written_by_chapter_and_inert_in_a_spreadsheet(handed, tmp_path):
+    for stem in ("21_cf", "22_content", "31_clv"):
+        handed(stem, table(customer_id=["a"], clv=[1.0]))
+    hostile = "customers who bought tea;=1+1 also bought this"
+    first = table(
+        customer_id=["=1", "b"], rank=[1, 1], item_id=["@x", "y"], reason=hostile, expected_margin=[-0.5, 2.0]
+    )
+    give_lists(tmp_path, "21_cf", first)
+    give_lists(tmp_path, "22_content", first.tail(1))
+    (tmp_path / "lists").mkdir()
+    for name in ("gone.csv", "mine.csv"):
+        (tmp_path / "lists" / name).write_text("")
+    handed.run["lists"] = ["gone.csv"]
+    written = merge_lists(tmp_path, handed.run)
+    names = [f"{stem}.{kind}" for stem in ("21_cf", "22_content") for kind in ("parquet", "csv")]
+    assert [path.name for path in written] == names
+    assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == sorted([*names, "mine.csv"])
+    found = pd.read_parquet(tmp_path / "lists" / "21_cf.parquet")
+    added = {"currency": "EUR", "as_of": "2020-06-30", "horizon_days": 28, "run_id": "r1"}
+    pd.testing.assert_frame_equal(found, first.assign(**added))
+    shown = pd.read_csv(tmp_path / "lists" / "21_cf.csv")
+    assert shown.loc[0, ["customer_id", "item_id"]].tolist() == ["'=1", "'@x"]
+    assert shown.loc[0, "reason"] == hostile.replace(";=", ";'=")
+    assert shown["expected_margin"].tolist() == [-0.5, 2.0]
+
+
+def test_chapters_without_lists_leave_no_folder(handed, tmp_path):
+    handed("31_clv", table(customer_id=["a"], clv=[1.0]))
+    handed("21_cf", table(customer_id=["a"], n=[1]), status="failed")
+    give_lists(tmp_path, "21_cf", table(customer_id=["a"]))
+    assert merge_lists(tmp_path, handed.run) == []
+    assert not (tmp_path / "lists").exists()
