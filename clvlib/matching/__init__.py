@@ -7,6 +7,7 @@ without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.li
 from clvlib.matching.autoencoder import Autoencoder
 from clvlib.matching.blend import Blend
 from clvlib.matching.content import ContentMatcher
+from clvlib.matching.cross_sell import cross_sell_table, offer_outcomes
 from clvlib.matching.ease import EASE
 from clvlib.matching.embedding import DotProductEmbedding
 from clvlib.matching.factorization import MatrixFactorization
@@ -22,6 +23,8 @@ from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
 from clvlib.matching.reasons import add_reasons
 from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
+from clvlib.matching.rule_recommender import RuleRecommender
+from clvlib.matching.rule_validation import validate_rules
 from clvlib.matching.rules import association_rules
 from clvlib.matching.sequences import events_table, planted_order, shuffle_order
 
@@ -39,12 +42,14 @@ __all__ = [
     "MatrixFactorization",
     "Popularity",
     "PurchaseProbability",
+    "RuleRecommender",
     "UserKNN",
     "activity_groups",
     "add_expected_margin",
     "add_reasons",
     "association_rules",
     "basket_table",
+    "cross_sell_table",
     "events_table",
     "frequent_itemsets",
     "holdout_task",
@@ -52,10 +57,12 @@ __all__ = [
     "item_margins",
     "leak_table",
     "line_margins",
+    "offer_outcomes",
     "planted_order",
     "regret_table",
     "rerank_by_margin",
     "shuffle_order",
     "tradeoff_table",
     "true_tastes",
+    "validate_rules",
 ]

@@ -25,7 +25,7 @@ def basket_table(lines: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame ``order_id``, ``item_id`` and, where the log has them, ``customer_id`` and ``timestamp`` (the first of the
-    lines) and ``amount`` (their sum, in the currency of the log), sorted by ``order_id``, ``item_id``.
+    lines), ``amount`` and ``margin`` (their sums, in the currency of the log), sorted by ``order_id``, ``item_id``.
 
     Raises ValueError if there is neither ``order_id`` nor ``customer_id`` and ``timestamp``, if there is no
     ``item_id``, or if nothing is left.
@@ -44,7 +44,7 @@ def basket_table(lines: pd.DataFrame) -> pd.DataFrame:
     if "order_id" not in bought.columns:
         day = bought["timestamp"].dt.strftime("%Y-%m-%d")
         bought = bought.assign(order_id=bought["customer_id"].astype("str") + " " + day)
-    how = {"customer_id": "first", "timestamp": "first", "amount": "sum"}
+    how = {"customer_id": "first", "timestamp": "first", "amount": "sum", "margin": "sum"}
     how = {name: rule for name, rule in how.items() if name in bought.columns}
     pair = ["order_id", "item_id"]
     if not how:

@@ -70,9 +70,7 @@ def association_rules(
     tried = _n_tried([len(count) for count in known.counts])
     if n_tried is not None:
         if n_tried < tried:
-            raise ValueError(
-                f"n_tried={n_tried}, but this table alone takes {tried} hypotheses; give no fewer."
-            )
+            raise ValueError(f"n_tried={n_tried}, but this table alone takes {tried} hypotheses; give no fewer.")
         tried = n_tried
     found = _splits(known)
     n = int(itemsets["n_baskets"].iloc[0]) if len(itemsets) else 0
