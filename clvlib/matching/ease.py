@@ -1,14 +1,12 @@
 """EASE: how much does each item speak for each other one? One regression for all items, solved by one inverse."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pandas as pd
 from scipy import linalg, sparse
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching._because import strongest_own_item
+from clvlib.matching._threads import one_blas_thread
 from clvlib.matching.interactions import encode
 from clvlib.matching.lists import Recommender, block_rows
 
@@ -75,7 +73,7 @@ class EASE(Recommender):
             )
         self._remember(data)
         self._bought = data.known if data.explicit else data.values
-        with _one_thread():
+        with one_blas_thread():
             self._basis, self._dense, self._left = None, None, None
             if len(data.items) <= len(data.customers):
                 self._dense = _by_items(self._bought, self.l2)
@@ -123,7 +121,7 @@ class EASE(Recommender):
         if self._dense is not None:
             scores = bought @ self._dense
         else:
-            with _one_thread():
+            with one_blas_thread():
                 scores = (bought @ self._basis.T) @ self._basis
             # X B = X - X P / diag P, where only what was bought has a part that is not in Z'Z
             own = np.repeat(np.arange(len(customers)), np.diff(bought.indptr)), bought.indices
@@ -133,15 +131,6 @@ class EASE(Recommender):
         largest = np.abs(scores).max(axis=1, initial=0.0)
         scores[largest <= 1e-12 * self._bought.data.max()] = np.nan
         return scores if len(items) == len(self.items_) else scores[:, items]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenBLAS's threads wait for each other in a loop; where cores are shared that takes longer than the work."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        yield
 
 
 def _by_items(bought: sparse.csr_array, l2: float) -> np.ndarray:

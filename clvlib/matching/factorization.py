@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching._because import strongest_own_item
+from clvlib.matching._threads import one_blas_thread
 from clvlib.matching.interactions import Interactions, encode
 from clvlib.matching.lists import Recommender
 
@@ -82,7 +83,8 @@ class MatrixFactorization(Recommender):
         data = encode(interactions)
         self._remember(data)
         start = np.random.default_rng(self.random_state).normal(0, 0.1, (len(data.items), self.n_factors))
-        (self._fit_ratings if data.explicit else self._fit_purchases)(data, start)
+        with one_blas_thread():
+            (self._fit_ratings if data.explicit else self._fit_purchases)(data, start)
         return self
 
     def predict(self, pairs: pd.DataFrame) -> pd.Series:
