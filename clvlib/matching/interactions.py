@@ -53,13 +53,16 @@ class Interactions:
     """Interactions by position.
 
     ``values`` has shape (customers, items) in the order of the two sorted indices and stores every pair of the
-    table, a rating of 0 too; ``explicit`` says whether the values are ratings.
+    table, a rating of 0 too; ``explicit`` says whether the values are ratings. ``weights``, at the same places, is
+    what a pair counts for after time has passed over it: the quantity, or for a rating 1, times 0.5 ** (age /
+    half-life); without a half-life the quantity, or 1.
     """
 
     customers: pd.Index
     items: pd.Index
     values: sparse.csr_array
     explicit: bool
+    aged: sparse.csr_array | None = None
 
     @property
     def known(self) -> sparse.csr_array:
@@ -67,9 +70,25 @@ class Interactions:
         return with_data(self.values, np.ones_like(self.values.data))
 
     @property
+    def weights(self) -> sparse.csr_array:
+        if self.aged is not None:
+            return self.aged
+        return self.known if self.explicit else self.values
+
+    @property
     def buyers(self) -> np.ndarray:
         """How many customers met each item; shape (items,)."""
         return np.bincount(self.values.indices, minlength=len(self.items))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every customer met every item, so that nothing is left to recommend as new."""
+        return self.values.nnz == len(self.customers) * len(self.items)
+
+    def seen(self, customers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places in ``customers`` (positions) and positions of the items that these have met."""
+        chosen = self.values[customers].tocoo()
+        return chosen.row, chosen.col
 
 
 def with_data(matrix: sparse.csr_array, data: np.ndarray) -> sparse.csr_array:
@@ -77,14 +96,19 @@ def with_data(matrix: sparse.csr_array, data: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def encode(interactions: pd.DataFrame) -> Interactions:
+def encode(interactions: pd.DataFrame | sparse.sparray, *, half_life_days: float | None = None) -> Interactions:
     """Positions instead of ids, after the checks every model needs.
 
     The value of a pair is its ``rating`` where the table has that column (a pair may then occur once), else its
-    ``quantity``, else 1 for each row; quantities of repeated pairs are added.
+    ``quantity``, else 1 for each row; quantities of repeated pairs are added. A rating may be any finite number, also
+    0 or below. Instead of a table a sparse matrix of quantities is taken, shape (customers, items): ids are then the
+    numbers of its rows and columns from 0.
 
-    Raises ValueError, with the number of rows, for a missing column, an empty table, a missing id, a rating or
-    quantity that is not finite, a quantity that is not positive, a pair rated twice.
+    half_life_days: see :class:`Interactions`; ages are counted from the latest ``timestamp`` of the table.
+
+    Raises ValueError, with the number of rows, for a missing column, an empty table, a missing id, ids that cannot be
+    put in order, a rating or quantity that is no finite number, a quantity that is not positive, a pair rated twice;
+    with ``half_life_days`` for one that is not positive and for a missing timestamp.
 
     Examples
     --------
@@ -93,26 +117,63 @@ def encode(interactions: pd.DataFrame) -> Interactions:
     array([[0., 2.],
            [1., 0.]])
     """
+    if sparse.issparse(interactions):
+        return _from_matrix(interactions, half_life_days)
+    if not isinstance(interactions, pd.DataFrame):
+        raise ValueError(f"Interactions are a table (pandas.DataFrame), not {type(interactions).__name__}.")
     for column in ("customer_id", "item_id"):
         if column not in interactions.columns:
-            raise ValueError(f"Interactions need a column {column}; there are {', '.join(interactions.columns)}.")
+            there = ", ".join(map(str, interactions.columns))
+            raise ValueError(f"Interactions need a column {column}; there are {there}.")
         missing = int(interactions[column].isna().sum())
         if missing:
             raise ValueError(f"{missing} of {len(interactions)} interactions have no {column}; drop these rows first.")
     if interactions.empty:
         raise ValueError("The table of interactions is empty: there is nothing to learn from.")
-    customer, customers = pd.factorize(interactions["customer_id"], sort=True)
-    item, items = pd.factorize(interactions["item_id"], sort=True)
+    customer, customers = _codes(interactions["customer_id"])
+    item, items = _codes(interactions["item_id"])
     name = next((name for name in ("rating", "quantity") if name in interactions.columns), None)
-    value = np.ones(len(interactions)) if name is None else interactions[name].to_numpy(dtype=float)
+    value = np.ones(len(interactions)) if name is None else _numbers(interactions[name])
     _check_values(name, value)
     if name == "rating":
         twice = int(interactions.duplicated(["customer_id", "item_id"]).sum())
         if twice:
             raise ValueError(f"{twice} rows rate a pair of customer_id and item_id again; keep one rating a pair.")
-    values = sparse.coo_array((value, (customer, item)), shape=(len(customers), len(items))).tocsr()
-    values.sort_indices()
-    return Interactions(pd.Index(customers), pd.Index(items), values, explicit=name == "rating")
+    shape = len(customers), len(items)
+
+    def matrix(data: np.ndarray) -> sparse.csr_array:
+        placed = sparse.coo_array((data, (customer, item)), shape=shape).tocsr()
+        placed.sort_indices()
+        return placed
+
+    aged = None
+    if half_life_days is not None:
+        kept = _kept(interactions, half_life_days)
+        aged = matrix(kept if name == "rating" else value * kept)
+    return Interactions(customers, items, matrix(value), name == "rating", aged)
+
+
+def _codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Position of each id among the sorted different ones, 32 bits, and these."""
+    try:
+        code, different = pd.factorize(ids, sort=True)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in ids})
+        raise ValueError(
+            f"The {len(ids)} values of {ids.name} are of several kinds ({', '.join(kinds)}), which have no order; "
+            f"turn the column into text first: .astype(str)."
+        ) from error
+    if isinstance(different, pd.CategoricalIndex):
+        different = pd.Index(different.astype(different.categories.dtype))
+    return code.astype(np.int32), pd.Index(different)
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    number = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    words = int((np.isnan(number) & column.notna().to_numpy()).sum())
+    if words and not pd.api.types.is_numeric_dtype(column):
+        raise ValueError(f"{words} of {len(column)} rows have a {column.name} that is no number; correct them first.")
+    return number
 
 
 def _check_values(name: str | None, value: np.ndarray) -> None:
@@ -126,3 +187,34 @@ def _check_values(name: str | None, value: np.ndarray) -> None:
         raise ValueError(
             f"{bad} of {len(value)} rows have a quantity of 0 or less; leave returns out (interactions_table does)."
         )
+
+
+def _kept(interactions: pd.DataFrame, half_life_days: float) -> np.ndarray:
+    """How much of each row time has left, in (0, 1]."""
+    if not half_life_days > 0:
+        raise ValueError(f"half_life_days must be above 0, or None for no decay, not {half_life_days}.")
+    if "timestamp" not in interactions.columns:
+        raise ValueError("half_life_days needs a column timestamp in the interactions.")
+    timestamp = interactions["timestamp"]
+    if not pd.api.types.is_datetime64_any_dtype(timestamp):
+        raise ValueError(f"The column timestamp must hold dates, not {timestamp.dtype}; see pandas.to_datetime.")
+    missing = int(timestamp.isna().sum())
+    if missing:
+        raise ValueError(f"{missing} of {len(interactions)} rows have no timestamp; drop these rows first.")
+    age = (timestamp.max() - timestamp).dt.total_seconds().to_numpy() / 86_400
+    return 0.5 ** (age / half_life_days)
+
+
+def _from_matrix(quantities: sparse.sparray, half_life_days: float | None) -> Interactions:
+    if half_life_days is not None:
+        raise ValueError("half_life_days needs a table with a column timestamp, not a sparse matrix.")
+    values = sparse.csr_array(quantities)
+    if values.nnz == 0:
+        raise ValueError(f"The matrix of shape {values.shape} stores no pair: there is nothing to learn from.")
+    if values.dtype != np.float64:
+        values = values.astype(np.float64)
+    if not values.has_canonical_format:
+        values = values.copy()
+        values.sum_duplicates()
+    _check_values("quantity", values.data)
+    return Interactions(pd.RangeIndex(values.shape[0]), pd.RangeIndex(values.shape[1]), values, explicit=False)
