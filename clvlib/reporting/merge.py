@@ -27,6 +27,8 @@ _KNOWING_GAPS = {"bool": "boolean"} | {
 }
 #: Where a cell starts: a spreadsheet that separates by semicolons sees one behind each, and a row behind a line's end.
 _START = r"^|(?<=[;\n\r])"
+#: A text with such a start somewhere; the same in a form that Arrow's expressions, which never look back, can read.
+_LIVE = rf"(?:^|[;\n\r]){_FORMULA}"
 
 
 def merge_customers(out: Path, run: dict[str, Any]) -> list[Path]:
@@ -117,7 +119,12 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     for position, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_datetime64_any_dtype(dtype):
             text = table.iloc[:, position]
-            safe.isetitem(position, text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell))
+            if dtype == "str":  # long lists: look at all cells at once, and mend the few
+                live = text.str.contains(_LIVE, regex=True, na=False)
+                mended = text.where(~live, text[live].map(inert)) if live.any() else text
+            else:
+                mended = text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
+            safe.isetitem(position, mended)
     # As RFC 4180 ends lines; it also makes the writer quote a lone carriage return, which would begin a row.
     # Ten digits: more than any figure here is worth, and 3.531 instead of 3.5309999999999997.
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", float_format="%.10g")

@@ -238,3 +238,27 @@ def test_chapters_without_lists_leave_no_folder(handed, tmp_path):
     give_lists(tmp_path, "21_cf", table(customer_id=["a"]))
     assert merge_lists(tmp_path, handed.run) == []
     assert not (tmp_path / "lists").exists()
+
+
+def test_text_that_is_looked_at_all_at_once_is_mended_like_every_single_cell(tmp_path):
+    cells = [
+        "=1",
+        "a;+1",
+        "tea",
+        "",
+        "a\n-1",
+        "a\r@x",
+        "a=1",
+        ";;=1",
+        "＝1",
+        "x;＠y",
+        "\t1",
+        "caf\u00e9;\u2028=1",
+        "a;\n=1",
+        "-5",
+    ]
+    path = tmp_path / "a.csv"
+    for dtype in ("str", "object", "category"):
+        write_csv(pd.DataFrame({"text": pd.Series([*cells, None], dtype=dtype)}), path)
+        found = pd.read_csv(path, keep_default_na=False, lineterminator=None)["text"].tolist()
+        assert found == [*map(inert, cells), ""]
