@@ -126,7 +126,7 @@ class ContentMatcher(Recommender):
         )
         self._profiles = self._profiles_of(said)
         prior = ((1 + self.buyers_) / (1 + self.buyers_.max())) ** self.popularity_weight
-        self._listed_vectors = sparse.csr_array(sparse.diags_array(prior) @ self.item_vectors_)
+        self._listed_vectors = sparse.csr_array((sparse.diags_array(prior) @ self.item_vectors_).T)
         return self
 
     def match(self, texts: Iterable[str], *, n: int = 10, candidates: Iterable | None = None) -> pd.DataFrame:
@@ -249,8 +249,14 @@ class ContentMatcher(Recommender):
         best[row] = own.indices[order[first]]
         return best
 
+    def _has_operands(self) -> bool:
+        return True
+
+    def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        return self._profiles[customers], self._listed_vectors
+
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
-        scores = (self._profiles[customers] @ self._listed_vectors[items].T).toarray()
+        scores = (self._profiles[customers] @ self._listed_vectors[:, items]).toarray()
         return np.where(scores > 0, scores, np.nan)
 
     def _check_fitted(self) -> None:
