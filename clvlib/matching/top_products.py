@@ -145,7 +145,7 @@ def _at_most_nth(scores: np.ndarray, n: int) -> np.ndarray:
     n_columns = scores.shape[1]
     width = max(1, min(64, n_columns // (2 * n)))
     whole = n_columns // width * width
-    maxima = scores[:, :whole].reshape(len(scores), -1, width).max(axis=2)
+    maxima = scores[:, :whole].reshape(len(scores), whole // width, width).max(axis=2)
     return np.sort(maxima, axis=1)[:, -n, None]
 
 
