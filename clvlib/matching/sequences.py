@@ -73,6 +73,8 @@ def encode_events(events: pd.DataFrame) -> tuple[Interactions, Sequences]:
     >>> sequences.items.tolist(), sequences.basket_start.tolist(), sequences.customer_start.tolist()
     ([2, 0, 1], [0, 1, 3], [0, 2])
     """
+    if not isinstance(events, pd.DataFrame):
+        raise TypeError(f"Events are a table (pandas.DataFrame), not {type(events).__name__}.")
     pairs = encode(events.drop(columns="rating", errors="ignore"))
     timestamp = _timestamps(events)
     rows = pd.DataFrame(
