@@ -6,6 +6,7 @@ without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.li
 
 from clvlib.matching.autoencoder import Autoencoder
 from clvlib.matching.blend import Blend
+from clvlib.matching.co_purchase import CoPurchase
 from clvlib.matching.content import ContentMatcher
 from clvlib.matching.cross_sell import cross_sell_table, offer_outcomes
 from clvlib.matching.ease import EASE
@@ -34,6 +35,7 @@ __all__ = [
     "Autoencoder",
     "Blend",
     "BuyAgain",
+    "CoPurchase",
     "ContentMatcher",
     "DotProductEmbedding",
     "HoldoutTask",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-__all__ = ["Interactions", "encode", "interactions_table"]
+__all__ = ["Interactions", "encode", "interactions_table", "stored", "with_data"]
 
 
 def interactions_table(lines: pd.DataFrame) -> pd.DataFrame:
@@ -54,8 +54,8 @@ class Interactions:
 
     ``values`` has shape (customers, items) in the order of the two sorted indices and stores every pair of the
     table, a rating of 0 too; ``explicit`` says whether the values are ratings. ``weights``, at the same places, is
-    what a pair counts for after time has passed over it: the quantity, or for a rating 1, times 0.5 ** (age /
-    half-life); without a half-life the quantity, or 1.
+    what a pair counts for after time has passed over it: the quantity, or 1 for a rating, times
+    0.5 ** (age / half-life); without a half-life the quantity, or 1. ``aged`` holds them where there is one.
     """
 
     customers: pd.Index
@@ -94,6 +94,11 @@ class Interactions:
 def with_data(matrix: sparse.csr_array, data: np.ndarray) -> sparse.csr_array:
     """The same stored positions with other values."""
     return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def stored(matrix: sparse.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """The values at pairs of positions, 0 where none is stored."""
+    return np.asarray(sparse.csr_matrix(matrix)[row, column], dtype=float).ravel()
 
 
 def encode(interactions: pd.DataFrame | sparse.sparray, *, half_life_days: float | None = None) -> Interactions:

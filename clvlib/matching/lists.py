@@ -4,20 +4,25 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching.interactions import Interactions
-from clvlib.matching.top_products import block_rows, top_columns
+from clvlib.matching.top_products import block_rows, top_columns, top_of_rows
 
 __all__ = ["Recommender", "block_rows", "top_columns"]
+
+#: Cells of what is kept of many customers at a time where a model's scores are sparse.
+_KEPT = 20_000_000
 
 
 class Recommender(BaseEstimator):
     """What every model that makes lists shares: ``recommend``. A model's ``fit`` calls ``_remember``.
 
     A model implements ``_scores(customers, items)``: positions of known customers, shape (b,), and of items, shape
-    (m,), to scores of shape (b, m), higher is better, NaN where it has no opinion.
+    (m,), to scores of shape (b, m), higher is better, NaN where it has no opinion. A model whose scores are a product
+    of sparse matrices, of which only the positive count, implements ``_operands`` instead.
     """
 
     def recommend(
@@ -48,8 +53,7 @@ class Recommender(BaseEstimator):
         ------
         ValueError if n is not positive, NotFittedError before ``fit``.
         """
-        if not hasattr(self, "interactions_"):
-            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet; call fit first.")
+        self._check_fitted()
         if n < 1:
             raise ValueError(f"n must be at least 1, not {n}.")
         known = self.interactions_.customers
@@ -58,15 +62,38 @@ class Recommender(BaseEstimator):
         listed = np.arange(len(self.items_))
         if candidates is not None:
             listed = np.flatnonzero(self.items_.isin(list(candidates)))
-        step = block_rows(len(self.items_))
+        way, step = self._list_block, block_rows(len(self.items_))
+        if self._has_operands():
+            way, step = self._list_products, max(1, _KEPT // max(n, self._row_cells()))
         blocks = [
-            self._list_block(position[start : start + step], start, n, exclude_seen, listed)
+            way(position[start : start + step], start, n, exclude_seen, listed)
             for start in range(0, max(1, len(asked)), step)
         ]
         row, column, place, score = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return pd.DataFrame(
             {"customer_id": asked[row], "rank": place + 1, "item_id": self.items_[listed[column]], "score": score}
         )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "interactions_"):
+            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet; call fit first.")
+
+    def _has_operands(self) -> bool:
+        """Whether the fitted model's scores are a product of sparse matrices."""
+        return False
+
+    def _row_cells(self) -> int:
+        """How many values the left operand may hold for a customer, so that many are not made at a time."""
+        return 1
+
+    def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Sparse matrices of shapes (b, p) and (p, items), whose product's positive entries are the scores."""
+        raise NotImplementedError
+
+    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        left, right = self._operands(customers)
+        scores = (left @ right).toarray()[:, items]
+        return np.where(scores > 0, scores, np.nan)
 
     def _remember(self, interactions: Interactions, items: pd.Index | None = None) -> None:
         """Keep what was learnt from; ``items`` where the catalogue is larger than what was bought."""
@@ -78,6 +105,38 @@ class Recommender(BaseEstimator):
         listed = self._catalogue >= 0
         self.buyers_[self._catalogue[listed]] = interactions.buyers[listed]
 
+    def _list_products(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
+        """As ``_list_block``, from the operands; lists that stay short or are strangers' go that way after all."""
+        known = np.flatnonzero(position >= 0)
+        left, right = self._operands(position[known])
+        if len(listed) < len(self.items_):
+            right = right[:, listed]
+        seen = None
+        if exclude_seen:
+            row, column = self._seen(position[known], listed)
+            seen = sparse.coo_array((np.ones(len(row), bool), (row, column)), shape=(len(known), len(listed))).tocsr()
+        columns, scores = top_of_rows(left, right, min(n, max(1, len(listed))), seen)
+        full = columns[:, -1] >= 0
+        row, place = (part.ravel() for part in np.indices(columns[full].shape))
+        parts = [(known[full][row] + start, columns[full].ravel().astype(np.int64), place, scores[full].ravel())]
+        short = np.setdiff1d(np.arange(len(position)), known[full])
+        step = block_rows(len(self.items_))
+        for first in range(0, len(short), step):
+            some = short[first : first + step]
+            row, column, place, score = self._list_block(position[some], 0, n, exclude_seen, listed)
+            parts.append((some[row] + start, column, place, score))
+        row, column, place, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort((place, row)) if len(parts) > 1 else slice(None)
+        return row[order], column[order], place[order], score[order]
+
+    def _seen(self, customers: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places in ``customers`` and ``listed`` of the pairs that are known."""
+        row, item = self.interactions_.seen(customers)
+        column_of = np.full(len(self.items_) + 1, -1)  # the last one for what is not in the catalogue
+        column_of[listed] = np.arange(len(listed))
+        column = column_of[self._catalogue[item]]
+        return row[column >= 0], column[column >= 0]
+
     def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
         known = position >= 0
         scores = np.tile(self._scores_for_strangers(listed), (len(position), 1))
@@ -85,11 +144,8 @@ class Recommender(BaseEstimator):
             scores[known] = self._scores(position[known], listed)
         order = self._fill(scores, self.buyers_[listed])
         if exclude_seen and known.any():
-            column_of = np.full(len(self.items_) + 1, -1)  # the last one for what is not in the catalogue
-            column_of[listed] = np.arange(len(listed))
-            seen = self.interactions_.values[position[known]].tocoo()
-            column = column_of[self._catalogue[seen.col]]
-            order[np.flatnonzero(known)[seen.row[column >= 0]], column[column >= 0]] = -np.inf
+            row, column = self._seen(position[known], listed)
+            order[np.flatnonzero(known)[row], column] = -np.inf
         row, column, place = top_columns(order, n)
         return row + start, column, place, np.nan_to_num(scores[row, column], nan=0.0)
 

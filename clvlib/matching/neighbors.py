@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.exceptions import NotFittedError
 
-from clvlib.matching.interactions import encode
-from clvlib.matching.lists import Recommender, block_rows, top_columns
-from clvlib.matching.similarity import Similarity, row_means
+from clvlib.matching._because import strongest_own_item
+from clvlib.matching.interactions import encode, stored
+from clvlib.matching.lists import Recommender
+from clvlib.matching.similarity import Similarity, check_options, row_means
+from clvlib.matching.top_products import block_rows
 
 __all__ = ["ItemKNN", "UserKNN"]
 
@@ -25,35 +26,68 @@ class _Neighbors(Recommender):
         n_neighbors: int | None = 20,
         co_rated: bool | None = None,
         centred: bool = True,
+        shrinkage: float = 0.0,
+        half_life_days: float | None = None,
     ):
         self.similarity = similarity
         self.n_neighbors = n_neighbors
         self.co_rated = co_rated
         self.centred = centred
+        self.shrinkage = shrinkage
+        self.half_life_days = half_life_days
 
     def fit(self, interactions: pd.DataFrame):
         """Learn from a table with ``customer_id``, ``item_id`` and ``rating`` or ``quantity``.
 
+        Instead of the table: a sparse matrix of quantities, or a dense array of ratings of dtype uint8 where 0 means
+        not rated, both of shape (customers, items) and with row and column numbers for ids.
+
         ValueError: what ``encode`` refuses; an unknown similarity; a centred similarity for purchases, which have
-        no mean liking to deviate from; ``n_neighbors`` below 1.
+        no mean liking to deviate from; ``n_neighbors`` below 1; a negative ``shrinkage``.
         """
-        data = encode(interactions)
         if self.n_neighbors is not None and self.n_neighbors < 1:
             raise ValueError(f"n_neighbors must be at least 1, or None for all, not {self.n_neighbors}.")
+        check_options(self.similarity, self.shrinkage)
+        data = encode(interactions, half_life_days=self.half_life_days)
         centred_measure = self.similarity in ("pearson", "adjusted_cosine")
         if centred_measure and not data.explicit:
             raise ValueError(
                 f"similarity={self.similarity!r} compares ratings; for purchases take 'cosine' or 'jaccard'."
             )
         self._remember(data)
-        self._matrix = self._rows(data.values)
-        self._by_column = self._matrix.T.tocsr()
+        self._matrix, self._by_column = self._rows_and_their_columns(data.values)
         self._similarity = Similarity(
             self._matrix,
+            self._by_column,
             similarity=self.similarity,
             co_rated=centred_measure if self.co_rated is None else self.co_rated,
+            shrinkage=self.shrinkage,
         )
+        if data.explicit:
+            self._left_of = None if data.aged is None else self._rows_and_their_columns(data.aged)[1].data
         return self
+
+    def neighbors_table(self, n_neighbors: int | None = None) -> pd.DataFrame:
+        """Who is nearest to whom: the ``n_neighbors`` (by default the model's) most similar of each row.
+
+        Returns ``customer_id`` (UserKNN) or ``item_id`` (ItemKNN), ``rank`` from 1, ``neighbor_id``, ``similarity``;
+        similarities above 0 only, the higher first, of equal ones the smaller id.
+        """
+        self._check_fitted()
+        names, nearest = self._row_ids(), self._nearest(n_neighbors or self.n_neighbors)
+        row = np.repeat(np.arange(len(names)), np.diff(nearest.indptr))
+        order = np.lexsort((nearest.indices, -nearest.data, row))
+        return pd.DataFrame(
+            {
+                self._row_name: names[row],
+                "rank": np.arange(len(row)) - nearest.indptr[row] + 1,
+                "neighbor_id": names[nearest.indices[order]],
+                "similarity": nearest.data[order],
+            }
+        )
+
+    def _nearest(self, n_neighbors: int | None) -> sparse.csr_array:
+        return self._similarity.nearest(n_neighbors)
 
     def similarity_table(self, ids=None) -> pd.DataFrame:
         """Similarities of the compared customers (UserKNN) or items (ItemKNN), labelled by id.
@@ -83,6 +117,9 @@ class _Neighbors(Recommender):
         self._check_fitted()
         if not self.interactions_.explicit:
             raise ValueError("predict needs a table with ratings; for purchases call recommend.")
+        absent = [column for column in ("customer_id", "item_id") if column not in pairs.columns]
+        if absent:
+            raise ValueError(f"predict needs the columns customer_id and item_id; {' and '.join(absent)} is not there.")
         customer = self.interactions_.customers.get_indexer(pairs["customer_id"])
         item = self.interactions_.items.get_indexer(pairs["item_id"])
         row, column = self._rows_and_columns(customer, item)
@@ -114,15 +151,16 @@ class _Neighbors(Recommender):
         pair = np.repeat(np.arange(len(row)), count)
         place = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(start, count)
         neighbor, rating = self._by_column.indices[place], self._by_column.data[place]
+        left = np.ones(len(place)) if self._left_of is None else self._left_of[place]
         weight = alike[line[pair], neighbor]
         # A mean with negative weights is no mean; deviations may count against.
         usable = np.isfinite(weight) & (weight != 0 if self.centred else weight > 0)
-        pair, neighbor, rating, weight = pair[usable], neighbor[usable], rating[usable], weight[usable]
-        order = np.lexsort((neighbor, -weight, pair))
-        pair, neighbor, rating, weight = pair[order], neighbor[order], rating[order], weight[order]
+        kept = np.flatnonzero(usable)
+        kept = kept[np.lexsort((neighbor[kept], -weight[kept], pair[kept]))]
         if self.n_neighbors is not None:
-            nearest = np.arange(len(pair)) - np.searchsorted(pair, pair) < self.n_neighbors
-            pair, neighbor, rating, weight = pair[nearest], neighbor[nearest], rating[nearest], weight[nearest]
+            kept = kept[np.arange(len(kept)) - np.searchsorted(pair[kept], pair[kept]) < self.n_neighbors]
+        # Time weakens what a rating says, not how alike its row is: it comes after the choice of neighbours.
+        pair, neighbor, rating, weight = pair[kept], neighbor[kept], rating[kept], weight[kept] * left[kept]
         value = rating - row_mean[neighbor] if self.centred else rating
         total = np.bincount(pair, weights=np.abs(weight), minlength=len(row))
         mean = np.divide(
@@ -133,24 +171,14 @@ class _Neighbors(Recommender):
         )
         return mean + row_mean[row] if self.centred else mean, total > 0
 
-    def _nearest(self, rows: np.ndarray) -> sparse.csr_array:
-        """The n_neighbors most similar of each row, positive similarities only; shape (len(rows), all rows)."""
-        n_rows = self._matrix.shape[0]
-        alike = self._similarity.block(rows)
-        alike[alike <= 0] = -np.inf
-        row, column, _ = top_columns(alike, min(self.n_neighbors or n_rows, n_rows))
-        return sparse.csr_array((alike[row, column], (row, column)), shape=(len(rows), n_rows))
-
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
-        if self.interactions_.explicit:
-            every_pair = np.repeat(customers, len(items)), np.tile(items, len(customers))
-            return self._predict(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))
-        scores = self._weighted_purchases(customers)[:, items]
-        return np.where(scores > 0, scores, np.nan)
+        if not self.interactions_.explicit:
+            return super()._scores(customers, items)
+        every_pair = np.repeat(customers, len(items)), np.tile(items, len(customers))
+        return self._predict(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "interactions_"):
-            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet; call fit first.")
+    def _has_operands(self) -> bool:
+        return not self.interactions_.explicit
 
 
 class UserKNN(_Neighbors):
@@ -166,10 +194,13 @@ class UserKNN(_Neighbors):
     centred : ratings are predicted as the customer's mean plus the weighted mean of the neighbours' deviations from
         theirs (Aggarwal 2016, section 2.3.1); False: as the weighted mean of the neighbours' ratings, over positive
         similarities only.
+    shrinkage : takes similarities back that few shared items support, see :mod:`clvlib.matching.similarity`.
+    half_life_days : after so many days a neighbour's rating or purchase weighs half, counted from the latest
+        ``timestamp`` of the table (Ding & Li 2005). Similarities do not age. None: nothing does.
 
     With s_uv the similarity and N the neighbours who rated item i,
-    r_ui = mean_u + sum_{v in N} s_uv (r_vi - mean_v) / sum_{v in N} |s_uv|.
-    For purchases the score is sum_{v in N} s_uv q_vi: a ranking, not an amount.
+    r_ui = mean_u + sum_{v in N} s_uv (r_vi - mean_v) / sum_{v in N} |s_uv|, each s_uv times what time has left of r_vi.
+    For purchases the score is sum_{v in N} s_uv q_vi over her nearest neighbours: a ranking, not an amount.
 
     Examples
     --------
@@ -181,8 +212,10 @@ class UserKNN(_Neighbors):
     [3.67]
     """
 
-    def _rows(self, values: sparse.csr_array) -> sparse.csr_array:
-        return values
+    _row_name = "customer_id"
+
+    def _rows_and_their_columns(self, values: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
+        return values, values.T.tocsr()
 
     def _row_ids(self) -> pd.Index:
         return self.interactions_.customers
@@ -190,13 +223,11 @@ class UserKNN(_Neighbors):
     def _rows_and_columns(self, customer: np.ndarray, item: np.ndarray):
         return customer, item
 
-    def _weighted_purchases(self, customers: np.ndarray) -> np.ndarray:
-        scores = np.zeros((len(customers), len(self.items_)))
-        step = block_rows(self._matrix.shape[0])
-        for start in range(0, len(customers), step):
-            nearest = self._nearest(customers[start : start + step])
-            scores[start : start + step] = (nearest @ self._matrix).toarray()
-        return scores
+    def _row_cells(self) -> int:
+        return self.n_neighbors or len(self.interactions_.customers)
+
+    def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        return self._similarity.nearest(self.n_neighbors, customers), self.interactions_.weights
 
 
 class ItemKNN(_Neighbors):
@@ -206,7 +237,7 @@ class ItemKNN(_Neighbors):
     off, and ``centred`` predicts the item's mean plus deviations. With the item's nearest neighbours among those
     the customer rated, r_ui = sum_j s_ij r_uj / sum_j |s_ij| (``centred=False``; Aggarwal 2016, section 2.3.2). For
     purchases each item keeps its ``n_neighbors`` most similar items and the score is sum_j s_ij q_uj (Deshpande &
-    Karypis 2004).
+    Karypis 2004). ``half_life_days`` ages what the customer herself rated or bought.
 
     Examples
     --------
@@ -216,19 +247,56 @@ class ItemKNN(_Neighbors):
     'pot'
     """
 
+    _row_name = "item_id"
+
     def fit(self, interactions: pd.DataFrame):
         super().fit(interactions)
         if not self.interactions_.explicit:
-            n_items = len(self.items_)
-            step = block_rows(n_items)
-            blocks = [self._nearest(np.arange(start, min(start + step, n_items))) for start in range(0, n_items, step)]
-            self._neighbors_transposed = sparse.vstack(blocks).T.tocsr()
+            self._neighbors_transposed = self._similarity.nearest(self.n_neighbors).T.tocsr()
         return self
 
     fit.__doc__ = _Neighbors.fit.__doc__
 
-    def _rows(self, values: sparse.csr_array) -> sparse.csr_array:
-        return values.T.tocsr()
+    def because(self, lists: pd.DataFrame) -> pd.Series:
+        """Of the customer's own items, the one that adds most to each listed item's score.
+
+        lists: ``customer_id``, ``item_id``. Returns a Series ``because`` of item ids on the index of ``lists``, None
+        where nothing of hers speaks for the item: unknown customers and items, places that were filled up. ValueError
+        for a missing column, NotFittedError before ``fit``.
+        """
+        self._check_fitted()
+        data = self.interactions_
+        if data.explicit:
+            return strongest_own_item(self, lists, data.values, self._adds_to_rating)
+        return strongest_own_item(
+            self,
+            lists,
+            data.weights,
+            lambda customer, own, listed, value: value * stored(self._neighbors_transposed, own, listed),
+        )
+
+    def _adds_to_rating(self, customer, own, listed, value) -> np.ndarray:
+        """What an own rating adds to a prediction's numerator, 0 where it is not among the nearest."""
+        weight = np.zeros(len(own))
+        different, line = np.unique(listed, return_inverse=True)
+        step = block_rows(len(self.items_))
+        for start in range(0, len(different), step):
+            here = (line >= start) & (line < start + step)
+            weight[here] = self._similarity.block(different[start : start + step])[line[here] - start, own[here]]
+        weight[~np.isfinite(weight)] = 0.0
+        if self.n_neighbors is not None:
+            order = np.lexsort((own, -weight, listed, customer))
+            group = np.flatnonzero(
+                (np.diff(customer[order], prepend=-1) != 0) | (np.diff(listed[order], prepend=-1) != 0)
+            )
+            place = np.arange(len(order)) - np.repeat(group, np.diff(np.append(group, len(order))))
+            weight[order[place >= self.n_neighbors]] = 0.0
+        if self.interactions_.aged is not None:
+            weight = weight * stored(self.interactions_.aged, customer, own)
+        return weight * (value - row_means(self._matrix)[own] if self.centred else value)
+
+    def _rows_and_their_columns(self, values: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
+        return values.T.tocsr(), values
 
     def _row_ids(self) -> pd.Index:
         return self.interactions_.items
@@ -236,5 +304,5 @@ class ItemKNN(_Neighbors):
     def _rows_and_columns(self, customer: np.ndarray, item: np.ndarray):
         return item, customer
 
-    def _weighted_purchases(self, customers: np.ndarray) -> np.ndarray:
-        return (self.interactions_.values[customers] @ self._neighbors_transposed).toarray()
+    def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        return self.interactions_.weights[customers], self._neighbors_transposed
