@@ -35,6 +35,8 @@ _DISTRIBUTIONS = (
     "tensorflow-cpu",
     "tensorflow",
     "keras",
+    "numba",
+    "jieba",
     "matplotlib",
     "seaborn",
     "lifetimes",
@@ -187,8 +189,20 @@ def _is_current(
 ) -> bool:
     if old.get("status") not in status or old.get("fingerprint") != fingerprint:
         return False
-    files = [old.get(key) for key in ("notebook", "handover")]
-    return all((out / file).is_file() for file in files if file is not None)
+    files = [out / old[key] for key in ("notebook", "handover") if old.get(key) is not None]
+    if not all(file.is_file() for file in files):
+        return False
+    return old.get("handover") is None or not _lost(out / old["handover"])
+
+
+def _lost(handover: Path) -> list[str]:
+    """Which of the files that a chapter handed over are gone."""
+    try:
+        document = json.loads(handover.read_text(encoding="utf-8"))
+    except ValueError:
+        return []  # the site says what is wrong with it
+    names = [document.get(key) for key in ("customers", "lists", "model")]
+    return [name for name in names if name and not (handover.parent / name).is_file()]
 
 
 @cache

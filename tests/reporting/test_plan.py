@@ -110,6 +110,11 @@ def test_an_earlier_result_is_taken_over_only_whole(planned, tmp_path):
     assert (task.record["status"], task.record["reused"], task.expected_seconds) == ("ok", True, 3.0)
     assert planned(previous=previous, force=True).to_run
     assert not planned(previous=previous, force=True, only=[]).to_run
+    for kind in ("customers", "lists", "model"):
+        (tmp_path / "out" / "h.json").write_text(json.dumps({kind: "table"}))
+        assert planned(previous=previous).to_run, f"its {kind} are not there"
+    (tmp_path / "out" / "table").touch()
+    assert not planned(previous=previous).to_run
 
 
 def test_an_earlier_failure_is_tried_again_and_stays_where_nobody_asks_for_its_chapter(planned, chapters, tmp_path):
