@@ -4,6 +4,7 @@ Models read a table with ``customer_id``, ``item_id`` and ``rating`` (explicit) 
 without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.lists.Recommender.recommend`.
 """
 
+from clvlib.matching.attention import SelfAttentionRecommender
 from clvlib.matching.autoencoder import Autoencoder
 from clvlib.matching.blend import Blend
 from clvlib.matching.co_purchase import CoPurchase
@@ -23,6 +24,7 @@ from clvlib.matching.neighbors import ItemKNN, UserKNN
 from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
 from clvlib.matching.reasons import add_reasons
+from clvlib.matching.recurrent import GRURecommender
 from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.rule_recommender import RuleRecommender
 from clvlib.matching.rule_validation import validate_rules
@@ -38,6 +40,7 @@ __all__ = [
     "CoPurchase",
     "ContentMatcher",
     "DotProductEmbedding",
+    "GRURecommender",
     "HoldoutTask",
     "ItemKNN",
     "MarkovChain",
@@ -45,6 +48,7 @@ __all__ = [
     "Popularity",
     "PurchaseProbability",
     "RuleRecommender",
+    "SelfAttentionRecommender",
     "UserKNN",
     "activity_groups",
     "add_expected_margin",
