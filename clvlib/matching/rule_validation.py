@@ -1,7 +1,10 @@
 """Does a rule hold in baskets it was not found in, and beyond the fact that large baskets hold everything?"""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.special import ndtri
 
 from clvlib.matching.itemsets import basket_table, sorted_codes
@@ -55,10 +58,13 @@ def validate_rules(rules: pd.DataFrame, later: pd.DataFrame, *, level: float = 0
     if not 0 < level < 1:
         raise ValueError(f"level is a share between 0 and 1, not {level}.")
     baskets = Baskets(later)
-    rows = [
-        _checked(baskets, one, other, level)
-        for one, other in zip(rules["antecedents"], rules["consequents"], strict=True)
-    ]
+    rows, known = [], {}
+    for sides in zip(rules["antecedents"], rules["consequents"], strict=True):
+        pair = frozenset(map(frozenset, sides))  # A -> B and B -> A differ in little that is added
+        if pair not in known:
+            known[pair] = frozenset(sides[0]), _checked(baskets, *sides, level)
+        first, row = known[pair]
+        rows.append(row if first == frozenset(sides[0]) else _turned(row))
     return rules.assign(**{name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)})
 
 
@@ -79,12 +85,32 @@ def check_rules(rules: pd.DataFrame) -> None:
             raise ValueError(f"{bad} of {len(rules)} rules have {name} that are no tuple of item ids, or an empty one.")
 
 
+class _Strata(NamedTuple):
+    """Baskets in groups: the group ``of`` each basket, ``n`` baskets in each, how many of them each customer has."""
+
+    of: np.ndarray
+    n: np.ndarray
+    by_customer: sparse.csr_array
+
+    @classmethod
+    def of_groups(cls, group: np.ndarray, customer: np.ndarray, n_customers: int) -> "_Strata":
+        n = np.bincount(group)
+        ones = np.ones(len(group))
+        return cls(group, n, sparse.coo_array((ones, (customer, group)), shape=(n_customers, len(n))).tocsr())
+
+
+def _size_groups(size: np.ndarray) -> np.ndarray:
+    """Sizes 1 to 3 each for itself, from 4 on two groups for each doubling; numbered from 0."""
+    doubling = np.floor(2 * np.log2(np.maximum(size, 4))).astype(int)
+    return np.unique(np.where(size < 4, size, doubling), return_inverse=True)[1]
+
+
 class Baskets:
     """Baskets by position, sorted by customer, to ask which of them hold a set of items.
 
     ``table`` is that of ``basket_table``; ``customer`` numbers each basket's customer (the basket itself where the log
-    has none); ``size`` counts its different items; ``stratum`` numbers baskets of about the same size, whose
-    ``room`` is the sum of share (1 - share) over the items.
+    has none); ``size`` counts its different items; ``by_size`` groups baskets of about the same size, and the ``room``
+    of a group is the sum of share (1 - share) over the items.
     """
 
     def __init__(self, lines: pd.DataFrame):
@@ -102,40 +128,42 @@ class Baskets:
         self._rows = basket[order]
         self._start = np.searchsorted(self.item[order], np.arange(len(self.items) + 1))
         self.size = np.bincount(basket, minlength=self.n)
-        # sizes 1 to 4 each for itself, then two groups for each doubling
-        doubling = np.floor(2 * np.log2(np.maximum(self.size, 4))).astype(int)
-        self.stratum = np.unique(np.where(self.size < 4, self.size, doubling), return_inverse=True)[1]
-        self.per_stratum = np.bincount(self.stratum)
-        pair = self.stratum[basket] * len(self.items) + self.item
-        met, n_met = np.unique(pair, return_counts=True)
-        stratum_of = met // len(self.items)
-        share = n_met / self.per_stratum[stratum_of]
-        self.room = np.bincount(stratum_of, weights=share * (1 - share), minlength=len(self.per_stratum))
+        self.by_size = strata = _Strata.of_groups(_size_groups(self.size), self.customer, self.n_customers)
+        self.one_stratum = _Strata.of_groups(np.zeros(self.n, dtype=np.int64), self.customer, self.n_customers)
+        met, n_met = np.unique(strata.of[basket] * len(self.items) + self.item, return_counts=True)
+        stratum = met // len(self.items)
+        share = n_met / strata.n[stratum]
+        self.room = np.bincount(stratum, weights=share * (1 - share), minlength=len(strata.n))
+
+    def rows(self, itemset) -> np.ndarray:
+        """The baskets that hold all of it, sorted."""
+        position = self.items.get_indexer(list(itemset))
+        if (position < 0).any():
+            return np.zeros(0, dtype=np.int64)
+        rows = self._rows[self._start[position[0]] : self._start[position[0] + 1]]
+        for one in position[1:]:
+            rows = np.intersect1d(rows, self._rows[self._start[one] : self._start[one + 1]], assume_unique=True)
+        return rows
 
     def hold(self, itemset) -> np.ndarray:
         """Which baskets hold all of it; shape (n,)."""
-        result = np.ones(self.n, dtype=bool)
-        for position in self.items.get_indexer(list(itemset)):
-            one = np.zeros(self.n, dtype=bool)
-            if position >= 0:
-                one[self._rows[self._start[position] : self._start[position + 1]]] = True
-            result &= one
+        result = np.zeros(self.n, dtype=bool)
+        result[self.rows(itemset)] = True
         return result
 
 
 def _checked(baskets: Baskets, antecedents, consequents, level: float) -> tuple:
     """The added columns of one rule."""
-    one, other = baskets.hold(antecedents), baskets.hold(consequents)
-    both = one & other
-    counts = int(both.sum()), int(one.sum()), int(other.sum())
+    one, other = baskets.rows(antecedents), baskets.rows(consequents)
+    both = np.intersect1d(one, other, assume_unique=True)
+    counts = len(both), len(one), len(other)
     if not counts[1] or not counts[2]:
         confidence = 0.0 if counts[1] else np.nan
         return (*counts, baskets.n, confidence, *(np.nan,) * 6, "not seen")
-    everything = np.zeros(baskets.n, dtype=np.int64)
-    plain = _ratio(both, one, other, everything, np.zeros(1), baskets, level)
     with np.errstate(divide="ignore"):
         crowding = len(antecedents) * len(consequents) / baskets.room
-    given_size = _ratio(both, one, other, baskets.stratum, crowding, baskets, level)
+    plain = _ratio(both, one, other, baskets.one_stratum, np.zeros(1), baskets, level)
+    given_size = _ratio(both, one, other, baskets.by_size, crowding, baskets, level)
     verdict = "not shown"
     if given_size[1] > 1:
         verdict = "holds"
@@ -146,23 +174,30 @@ def _checked(baskets: Baskets, antecedents, consequents, level: float) -> tuple:
     return (*counts, baskets.n, counts[0] / counts[1], *plain, *given_size, verdict)
 
 
-def _ratio(both, one, other, stratum, crowding, baskets: Baskets, level: float) -> tuple[float, float, float]:
+def _turned(row: tuple) -> tuple:
+    """The columns of B -> A, given those of A -> B."""
+    both, one, other, n, _, *rest = row
+    return (both, other, one, n, both / other if other else np.nan, *rest)
+
+
+def _ratio(both, one, other, strata: "_Strata", crowding, baskets: Baskets, level: float) -> tuple[float, float, float]:
     """Baskets with both, over the number that the shares within each stratum make one expect, and its interval."""
-    n = np.bincount(stratum, minlength=len(crowding))
-    a, b = (np.bincount(stratum, weights=side, minlength=len(crowding)) / n for side in (one, other))
+    n = strata.n
+    a, b = (np.bincount(strata.of[side], minlength=len(n)) / n for side in (one, other))
     apart = (1 - a) * (1 - b)
     # without any room (every basket the same) nothing is left to crowd
     factor = 1 - np.minimum(1.0, np.where(apart > 0, apart * np.where(apart > 0, crowding, 0.0), 0.0))
     expected = float((n * a * b * factor).sum())
-    count = int(both.sum())
     if expected == 0:
         return np.nan, np.nan, np.nan
-    if count == 0:
+    if not len(both):
         return 0.0, 0.0, float(-np.log((1 - level) / 2) / expected)
-    a, b, factor = a[stratum], b[stratum], factor[stratum]
-    part = both / count - factor * (one * b + other * a - a * b) / expected
-    of_customer = np.bincount(baskets.customer, weights=part, minlength=baskets.n_customers)
+    # what each basket adds to log(count / expected), summed by customer
+    of_customer = strata.by_customer @ (factor * a * b / expected)
+    for rows, weight in ((one, -factor * b / expected), (other, -factor * a / expected), (both, None)):
+        weight = np.full(len(both), 1 / len(both)) if weight is None else weight[strata.of[rows]]
+        of_customer = of_customer + np.bincount(baskets.customer[rows], weights=weight, minlength=baskets.n_customers)
     spread = baskets.n_customers / max(1, baskets.n_customers - 1)
     width = float(np.exp(ndtri((1 + level) / 2) * np.sqrt(spread * (of_customer**2).sum())))
-    value = count / expected
+    value = len(both) / expected
     return value, value / width, value * width
