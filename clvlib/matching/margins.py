@@ -1,7 +1,5 @@
 """What a listed item is expected to earn: what a purchase leaves, times how likely it is."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -46,8 +44,8 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
 
     A purchase is a customer's calendar day with a positive amount of the item, as in
     :func:`~clvlib.matching.interactions.interactions_table`. With ``horizon_days`` it is a customer's *period* of so
-    many days with at least one such day, periods being counted back from the log's last day: what is earned within
-    the horizon from somebody who buys the item at all, twice or weekly included. That is what a probability of
+    many days with at least one such day, periods being counted back from the log's last day (the oldest may be cut
+    short): what is earned within the horizon from somebody who buys the item at all, twice or weekly included. That is what a probability of
     buying within ``horizon_days`` has to be multiplied by.
 
     Returns
@@ -161,7 +159,7 @@ class PurchaseProbability(BaseEstimator):
 def add_expected_margin(
     lists: pd.DataFrame,
     margins: pd.DataFrame,
-    probability: PurchaseProbability | Callable[[pd.DataFrame], pd.Series] | pd.Series,
+    probability: PurchaseProbability | pd.Series,
 ) -> pd.DataFrame:
     """The lists with ``probability_purchase`` and ``expected_margin``, their product with the item's margin.
 

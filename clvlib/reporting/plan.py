@@ -200,7 +200,7 @@ def _lost(handover: Path) -> list[str]:
     try:
         document = json.loads(handover.read_text(encoding="utf-8"))
     except ValueError:
-        return []  # the site says what is wrong with it
+        return []  # broken, which is not gone
     names = [document.get(key) for key in ("customers", "lists", "model")]
     return [name for name in names if name and not (handover.parent / name).is_file()]
 
