@@ -45,8 +45,8 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
     A purchase is a customer's calendar day with a positive amount of the item, as in
     :func:`~clvlib.matching.interactions.interactions_table`. With ``horizon_days`` it is a customer's *period* of so
     many days with at least one such day, periods being counted back from the log's last day (the oldest may be cut
-    short): what is earned within the horizon from somebody who buys the item at all, twice or weekly included. That is what a probability of
-    buying within ``horizon_days`` has to be multiplied by.
+    short): what is earned within the horizon from somebody who buys the item at all, twice or weekly included. That is
+    what a probability of buying within ``horizon_days`` has to be multiplied by.
 
     Returns
     -------
