@@ -21,6 +21,7 @@ from clvlib.matching.leak import LEAK_PROTOCOLS, leak_table
 from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
 from clvlib.matching.markov import MarkovChain
 from clvlib.matching.neighbors import ItemKNN, UserKNN
+from clvlib.matching.offers import bestseller_offers, rule_offers
 from clvlib.matching.oracle import regret_table, true_tastes
 from clvlib.matching.popularity import BuyAgain, Popularity
 from clvlib.matching.reasons import add_reasons
@@ -55,6 +56,7 @@ __all__ = [
     "add_reasons",
     "association_rules",
     "basket_table",
+    "bestseller_offers",
     "cross_sell_table",
     "events_table",
     "frequent_itemsets",
@@ -67,6 +69,7 @@ __all__ = [
     "planted_order",
     "regret_table",
     "rerank_by_margin",
+    "rule_offers",
     "shuffle_order",
     "tradeoff_table",
     "true_tastes",
