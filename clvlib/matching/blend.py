@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching.interactions import encode
-from clvlib.matching.lists import Recommender
+from clvlib.matching.lists import Recommender, checked_ids, checked_n
 from clvlib.metrics.ranking import ndcg_at_k
 
 __all__ = ["Blend"]
@@ -141,10 +141,9 @@ class Blend(Recommender):
         """
         if not hasattr(self, "models_"):
             raise NotFittedError("This Blend has learnt nothing yet; call fit first.")
-        if n < 1:
-            raise ValueError(f"n must be at least 1, not {n}.")
-        asked = self.interactions_.customers if customers is None else pd.Index(customers).unique()
-        candidates = None if candidates is None else list(candidates)
+        n = checked_n(n)
+        asked = self.interactions_.customers if customers is None else checked_ids("customers", customers)
+        candidates = None if candidates is None else checked_ids("candidates", candidates)
         option = {"n": max(n, self.depth), "exclude_seen": exclude_seen, "candidates": candidates}
         lists = {
             name: self.models_[name].recommend(asked, **option) for name, weight in self.weights_.items() if weight > 0

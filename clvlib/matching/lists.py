@@ -1,6 +1,7 @@
 """From scores to top-N lists: one way for all models, so that a comparison compares nothing else."""
 
 from collections.abc import Iterable
+from operator import index
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,37 @@ from sklearn.exceptions import NotFittedError
 from clvlib.matching.interactions import Interactions
 from clvlib.matching.top_products import block_rows, top_columns, top_of_rows
 
-__all__ = ["Recommender", "block_rows", "top_columns"]
+__all__ = ["Recommender", "block_rows", "checked_ids", "checked_n", "top_columns"]
 
 #: Cells of what is kept of many customers at a time where a model's scores are sparse.
 _KEPT = 20_000_000
+
+
+def checked_n(n: int) -> int:
+    """The length of a list, a whole number from 1 on."""
+    try:
+        n = index(n)
+    except TypeError:
+        raise ValueError(f"n must be a whole number of places, as in n=10, not {n!r}.") from None
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}.")
+    return n
+
+
+def checked_ids(name: str, ids: Iterable) -> pd.Index:
+    """The ids asked for, each once, in their order; none of them missing, so that no list is nobody's.
+
+    >>> checked_ids("customers", ["b", "a", "b"]).tolist()
+    ['b', 'a']
+    """
+    if isinstance(ids, str | bytes | pd.DataFrame) or not isinstance(ids, Iterable):
+        kind = "a table" if isinstance(ids, pd.DataFrame) else repr(ids)
+        raise TypeError(f"{name} are a list of ids, as in {name}=['7', '12'], not {kind}.")
+    asked = ids if isinstance(ids, pd.Index) else pd.Index(ids if hasattr(ids, "dtype") else list(ids))
+    missing = int(asked.isna().sum())
+    if missing:
+        raise ValueError(f"{missing} of {len(asked)} {name} have no id; drop them first.")
+    return asked.unique()
 
 
 class Recommender(BaseEstimator):
@@ -51,17 +79,17 @@ class Recommender(BaseEstimator):
 
         Raises
         ------
-        ValueError if n is not positive, NotFittedError before ``fit``.
+        ValueError if n is no whole number from 1 on, or an id is missing; TypeError for one id, or a table, where a
+        list of ids belongs; NotFittedError before ``fit``.
         """
         self._check_fitted()
-        if n < 1:
-            raise ValueError(f"n must be at least 1, not {n}.")
+        n = checked_n(n)
         known = self.interactions_.customers
-        asked = known if customers is None else pd.Index(customers).unique()
+        asked = known if customers is None else checked_ids("customers", customers)
         position = known.get_indexer(asked)
         listed = np.arange(len(self.items_))
         if candidates is not None:
-            listed = np.flatnonzero(self.items_.isin(list(candidates)))
+            listed = np.flatnonzero(self.items_.isin(checked_ids("candidates", candidates)))
         way, step = self._list_block, block_rows(len(self.items_))
         if self._has_operands():
             way, step = self._list_products, max(1, _KEPT // max(n, self._row_cells()))
