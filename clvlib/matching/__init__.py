@@ -30,7 +30,7 @@ from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.rule_recommender import RuleRecommender
 from clvlib.matching.rule_validation import validate_rules
 from clvlib.matching.rules import association_rules
-from clvlib.matching.sequences import events_table, planted_order, shuffle_order
+from clvlib.matching.sequences import events_table, planted_order, repeats_by_lag, shuffle_order
 
 __all__ = [
     "EASE",
@@ -68,6 +68,7 @@ __all__ = [
     "offer_outcomes",
     "planted_order",
     "regret_table",
+    "repeats_by_lag",
     "rerank_by_margin",
     "rule_offers",
     "shuffle_order",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clvlib.matching import MarkovChain, Popularity, events_table, interactions_table, planted_order, shuffle_order
-from clvlib.matching.sequences import encode_events
+from clvlib.matching.sequences import encode_events, repeats_by_lag
 
 
 @pytest.fixture
@@ -87,6 +87,20 @@ def test_planted_order_is_as_strong_as_it_says():
     assert plant.successor.is_unique
     assert plant.later.groupby("customer_id").size().eq(1).all()
     assert plant.later["timestamp"].min() > plant.past["timestamp"].max()
+
+
+def test_near_baskets_are_alike_where_order_matters_and_no_longer_when_shuffled():
+    # each customer changes her one item after half a year of weeks: near baskets agree, far ones do not
+    rows = [(f"c{c}", f"i{(c + week // 8) % 9}", week) for c in range(30) for week in range(16)]
+    events = pd.DataFrame(rows, columns=["customer_id", "item_id", "week"])
+    events["timestamp"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * events["week"], unit="D")
+    share = repeats_by_lag(events, max_lag=16)
+    assert share.loc[[1, 4, 8]].tolist() == pytest.approx([14 / 15, 8 / 12, 0.0])
+    assert np.isnan(share[16])
+    mixed = repeats_by_lag(shuffle_order(events, random_state=0), max_lag=8)
+    assert mixed.max() - mixed.min() < 0.1
+    with pytest.raises(ValueError, match="max_lag"):
+        repeats_by_lag(events, max_lag=0)
 
 
 def test_planted_order_refuses_impossible_sizes():
