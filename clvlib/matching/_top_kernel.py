@@ -6,7 +6,10 @@ below, and then only the few blocks that reach it.
 """
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 __all__ = ["COSINE", "JACCARD", "PRODUCT", "WIDTH", "keep_rows"]
 
@@ -17,31 +20,38 @@ PRODUCT, COSINE, JACCARD = 0, 1, 2
 WIDTH = 16
 # How far below the bound a candidate is still weighed in float64: what float32 and one rounded root can be off by.
 _SLACK = 1.0 - 1e-6
+# The right rows lie anywhere in memory: so many places ahead the first lines of the coming one are asked for. Without,
+# waiting for memory takes most of the time where the matrix exceeds the caches.
+_AHEAD, _LINES = 4, 4
 
 
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _block_maxima(measure, sums, own, size, scale, maxima):
-    """The largest score of each block, at least 0; of sums a multiple of WIDTH long."""
-    zero = sums[0] * 0
+def _block_maxima(measure, sums, own, scale, maxima):
+    """The largest score of each block, at least 0. Block b has the columns b, b + n_blocks, b + 2 n_blocks, ...
+
+    Blocks lie side by side, not one after another, so that one instruction looks at the next columns of many blocks.
+    """
+    n_blocks, zero = len(maxima), sums[0] * 0
     if measure == PRODUCT:
-        for block in range(len(sums) // WIDTH):
+        for block in range(n_blocks):
             largest = zero
-            for place in range(block * WIDTH, block * WIDTH + WIDTH):
-                value = sums[place]
+            for step in range(WIDTH):
+                value = sums[step * n_blocks + block]
                 largest = value if value > largest else largest
             maxima[block] = largest
     elif measure == COSINE:
-        for block in range(len(sums) // WIDTH):
+        for block in range(n_blocks):
             largest = zero
-            for place in range(block * WIDTH, block * WIDTH + WIDTH):
-                value = sums[place] * scale[place]
+            for step in range(WIDTH):
+                value = sums[step * n_blocks + block] * scale[step * n_blocks + block]
                 largest = value if value > largest else largest
             maxima[block] = largest
     else:
-        for block in range(len(sums) // WIDTH):
+        for block in range(n_blocks):
             largest = zero
-            for place in range(block * WIDTH, block * WIDTH + WIDTH):
-                value = sums[place] / (own + scale[place] - sums[place])
+            for step in range(WIDTH):
+                value = sums[step * n_blocks + block]
+                value /= own + scale[step * n_blocks + block] - value
                 largest = value if value > largest else largest
             maxima[block] = largest
 
@@ -81,14 +91,49 @@ def _reached_by_kth(maxima, k, work):
     return work[wanted]
 
 
+@intrinsic
+def _prefetch(typingctx, array, position):
+    """Ask for ``array[position]`` to be brought near, to be read; computes nothing and may lie outside."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        address = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [address, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
 @njit(cache=True, nogil=True)
 def _accumulate(indices, data, right_start, right_indices, right_data, sums):
+    """Add the rows of the right matrix that one row of the left has; a right_data of length 0 stands for ones."""
+    kind = sums.dtype.type
+    ones = len(right_data) == 0
+    line, data_line = 64 // right_indices.itemsize, 64 // right_data.itemsize
     for place in range(len(indices)):
-        weight, row = data[place], indices[place]
+        if place + _AHEAD < len(indices):
+            coming = right_start[indices[place + _AHEAD]]
+            for near in range(_LINES):
+                _prefetch(right_indices, coming + near * line)
+                if not ones:
+                    _prefetch(right_data, coming + near * data_line)
+        weight, row = kind(data[place]), indices[place]
         other = right_indices[right_start[row] : right_start[row + 1]]
-        value = right_data[right_start[row] : right_start[row + 1]]
-        for at in range(len(other)):
-            sums[other[at]] += weight * value[at]
+        if ones:
+            for at in range(len(other)):
+                sums[other[at]] += weight
+        else:
+            value = right_data[right_start[row] : right_start[row + 1]]
+            for at in range(len(other)):
+                sums[other[at]] += weight * kind(value[at])
+
+
+@njit(cache=True, nogil=True)
+def _before(score, column, other_score, other_column):
+    return score > other_score or (score == other_score and column < other_column)
 
 
 @njit(cache=True, nogil=True)
@@ -96,9 +141,10 @@ def keep_rows(first, last, left, right, exclude, measure, left_size, right_size,
     """Rows ``first`` to ``last`` of the product into ``columns`` and ``scores``, shape (rows, k).
 
     left, right: (indptr, indices, data) of CSR matrices, indices unsigned, so that none is taken to count from the
-    end; exclude: (indptr, indices), an indptr of length 0 for none. left_size, right_size: sizes for COSINE and
-    JACCARD; scale: the inverse roots of the right ones for COSINE, themselves for JACCARD. sums, scale: one a column
-    and as many more as make blocks whole; sums zeros of the type to add in, left as zeros.
+    end, and data of length 0 on the right for ones; exclude: (indptr, indices), an indptr of length 0 for none.
+    left_size, right_size: sizes for COSINE and JACCARD; scale: the inverse roots of the right ones for COSINE,
+    themselves for JACCARD. sums, scale: one a column and as many more as make blocks whole; sums zeros of the type to
+    add in, left as zeros.
     """
     left_start, left_indices, left_data = left
     right_start, right_indices, right_data = right
@@ -112,15 +158,16 @@ def keep_rows(first, last, left, right, exclude, measure, left_size, right_size,
         if len(exclude[0]) > 0:
             for place in range(exclude[0][row], exclude[0][row + 1]):
                 sums[exclude[1][place]] = 0
-        _block_maxima(measure, sums, sums.dtype.type(left_size[row]), right_size, scale, maxima)
+        _block_maxima(measure, sums, sums.dtype.type(left_size[row]), scale, maxima)
         bound = _reached_by_kth(maxima, k, work)
         own = left_size[row]
+        root = np.sqrt(own) if measure == COSINE else 1.0  # from a score to what the maxima are of
         slack = bound * _SLACK
         found = 0
         for block in range(n_blocks):
             if maxima[block] < slack or maxima[block] == 0:
                 continue
-            for column in range(block * WIDTH, block * WIDTH + WIDTH):
+            for column in range(block, len(sums), n_blocks):
                 total = np.float64(sums[column])
                 if total <= 0:
                     continue
@@ -132,14 +179,16 @@ def keep_rows(first, last, left, right, exclude, measure, left_size, right_size,
                     score = total / (own + right_size[column] - total)
                 else:
                     score = total
-                if found == k and score <= scores[row, k - 1]:
+                if found == k and not _before(score, column, scores[row, k - 1], columns[row, k - 1]):
                     continue
                 place = min(found, k - 1)
-                while place > 0 and scores[row, place - 1] < score:
+                while place > 0 and _before(score, column, scores[row, place - 1], columns[row, place - 1]):
                     scores[row, place] = scores[row, place - 1]
                     columns[row, place] = columns[row, place - 1]
                     place -= 1
                 scores[row, place] = score
                 columns[row, place] = column
                 found = min(found + 1, k)
+                if found == k:
+                    slack = max(slack, scores[row, k - 1] * root * _SLACK)
         sums[:] = 0

@@ -14,8 +14,8 @@ from clvlib.matching.top_products import block_rows, top_columns, top_of_rows
 
 __all__ = ["Recommender", "block_rows", "checked_ids", "checked_n", "top_columns"]
 
-#: Cells of what is kept of many customers at a time where a model's scores are sparse.
-_KEPT = 20_000_000
+#: Customers at a time where a model's scores are sparse, and cells of what is kept of them.
+_CUSTOMERS, _KEPT = 16_384, 20_000_000
 
 
 def checked_n(n: int) -> int:
@@ -92,7 +92,7 @@ class Recommender(BaseEstimator):
             listed = np.flatnonzero(self.items_.isin(checked_ids("candidates", candidates)))
         way, step = self._list_block, block_rows(len(self.items_))
         if self._has_operands():
-            way, step = self._list_products, max(1, _KEPT // max(n, self._row_cells()))
+            way, step = self._list_products, min(_CUSTOMERS, max(1, _KEPT // max(n, self._row_cells())))
         blocks = [
             way(position[start : start + step], start, n, exclude_seen, listed)
             for start in range(0, max(1, len(asked)), step)
@@ -140,14 +140,18 @@ class Recommender(BaseEstimator):
         if len(listed) < len(self.items_):
             right = right[:, listed]
         seen = None
-        if exclude_seen:
+        if exclude_seen and len(listed) == len(self.items_) == len(self.interactions_.items):
+            seen = self.interactions_.values[position[known]]
+        elif exclude_seen:
             row, column = self._seen(position[known], listed)
             seen = sparse.coo_array((np.ones(len(row), bool), (row, column)), shape=(len(known), len(listed))).tocsr()
         columns, scores = top_of_rows(left, right, min(n, max(1, len(listed))), seen)
         full = columns[:, -1] >= 0
         row, place = (part.ravel() for part in np.indices(columns[full].shape))
         parts = [(known[full][row] + start, columns[full].ravel().astype(np.int64), place, scores[full].ravel())]
-        short = np.setdiff1d(np.arange(len(position)), known[full])
+        is_short = np.ones(len(position), bool)
+        is_short[known[full]] = False
+        short = np.flatnonzero(is_short)
         step = block_rows(len(self.items_))
         for first in range(0, len(short), step):
             some = short[first : first + step]

@@ -59,10 +59,12 @@ def test_the_kernel_gives_scipys_digits(measure, whole, masked, shape):
 
 
 def test_float32_adds_only_where_it_is_exact():
-    whole = sparse.csr_array(np.full((2, 3), 1000.0))
-    assert module._exact_in_float32(whole, whole.T.tocsr())
-    assert not module._exact_in_float32(whole * 6, whole.T.tocsr())  # 18,000,000 a sum, 2**24 is 16,777,216
-    assert not module._exact_in_float32(whole * 0.0015, whole.T.tocsr())
+    left, right = sparse.csr_array(np.full((2, 300), 200.0)), sparse.csr_array(np.full((300, 2), 250.0))
+    assert module._exact_in_float32(left, right)  # 15,000,000 a sum; 24 bits count to 16,777,216
+    assert not module._exact_in_float32(left * 2, right)
+    assert not module._exact_in_float32(left, right * 2)  # more than 8 bits
+    assert not module._exact_in_float32(left, right * -1)
+    assert not module._exact_in_float32(left * 0.0015, right)
 
 
 def test_small_products_load_no_numba_and_large_ones_do(monkeypatch):
