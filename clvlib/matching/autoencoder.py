@@ -135,7 +135,11 @@ class Autoencoder(Recommender):
 
         hidden = layers.Dropout(self.dropout, seed=layer_seed(self.random_state, 0), name="hidden_purchases")
         stack = [hidden, dense("encoder", self.n_factors, 1, "tanh"), dense("decoder", n_items, 2, None)]
-        return Sequential([Input((n_items,), name="purchases"), *stack], name="autoencoder")
+        model = Sequential([Input((n_items,), name="purchases"), *stack], name="autoencoder")
+        # The scores begin at the bestsellers' list, where training would otherwise spend its first epochs going.
+        popular = np.log(self._rows.sum(axis=0) / self._rows.sum())
+        stack[-1].set_weights([stack[-1].get_weights()[0], popular])
+        return model
 
     def _loss(self, model):
         """One batch of rows, shape (b, items), to its mean loss."""

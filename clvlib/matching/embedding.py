@@ -23,20 +23,20 @@ class DotProductEmbedding(Recommender):
     Volinsky 2009, eq. 4). What is minimised follows from the table:
 
     * ``rating``: the mean squared error over the *observed* ratings; a linear output can reach any of them;
-    * otherwise a ranking loss over the pairs u, i of the table, each against ``n_negatives`` items j drawn evenly, anew
-      for every epoch, from those u has not got: ``loss="bpr"``, Bayesian personalised ranking, the mean of
-      -ln sigmoid(s_ui - s_uj) (Rendle et al. 2009); ``loss="sampled_softmax"``, the mean of
-      -ln(exp s_ui / (exp s_ui + sum over j of exp s_uj)), which looks at the hardest of them (Jean et al. 2015, without
-      a correction, since the draw is even).
+    * otherwise a ranking loss. ``loss="bpr"``, Bayesian personalised ranking: each pair u, i of the table against
+      ``n_negatives`` items j drawn evenly, anew for every epoch, from those u has not got, the mean of
+      -ln sigmoid(s_ui - s_uj) (Rendle et al. 2009). ``loss="softmax"``: each pair against all items at once, the mean
+      of -ln(exp s_ui / sum over j of exp s_uj); it begins at the bestsellers' list and costs customers times items an
+      epoch, however many pairs there are.
 
     All are bounded below by 0. ``quantity`` is not used: a pair is met or not.
 
     Parameters
     ----------
     n_factors : dimensions of the space.
-    loss, n_negatives : see above; for ratings neither is used.
+    loss, n_negatives : see above; for ratings neither is used, and ``"softmax"`` draws nothing.
     n_epochs : passes over the table; the most of them, where ``validation`` may stop earlier.
-    batch_size, learning_rate : of Adam.
+    batch_size, learning_rate : of Adam; ``"softmax"`` takes as many customers as have so many pairs between them.
     l2 : weight of the mean squared length of a batch's vectors (not of the biases).
     patience : stop after so many epochs without an improvement on ``validation``.
     random_state : draws initial vectors, order and negatives. Nothing global is seeded; on one machine the same
@@ -110,7 +110,7 @@ class DotProductEmbedding(Recommender):
 
         self.history_, self.n_epochs_ = train(
             model,
-            self._loss(model, data.explicit),
+            self._loss(model, data),
             lambda: self._epoch(data, rng),
             learning_rate=self.learning_rate,
             n_epochs=self.n_epochs,
@@ -149,7 +149,7 @@ class DotProductEmbedding(Recommender):
         return pd.Series(rating, index=pairs.index, name="rating")
 
     def _build(self, data: Interactions):
-        """The Keras model, customers (b, 1) and items (b, m) to scores (b, m), and the layers it learns in."""
+        """The Keras model, ids of customers (b,) and items (c,) to what is learnt of them, and the layers it is in."""
         from keras import Input, Model, initializers, layers
 
         def embedding(name, size, width, number, spread):
@@ -162,54 +162,74 @@ class DotProductEmbedding(Recommender):
             "item_vectors_": embedding("items", n_items, self.n_factors, 1, 0.1),
             "item_bias_": embedding("item_bias", n_items, 1, 2, 0.0),
         }
-        customer, item = Input((1,), dtype="int32", name="customer"), Input((None,), dtype="int32", name="item")
-        p, q, b = (layer(ids) for layer, ids in zip(learnt.values(), (customer, item, item), strict=True))
-        score = layers.Add(name="score")([layers.Dot(axes=-1, name="product")([q, p]), b])
         if data.explicit:
             learnt["customer_bias_"] = embedding("customer_bias", n_customers, 1, 3, 0.0)
-            score = layers.Add(name="rating")([score, learnt["customer_bias_"](customer)])
-        return Model([customer, item], [score, p, q], name="dot_product"), learnt
+        customer, item = Input((), dtype="int32", name="customer"), Input((), dtype="int32", name="item")
+        if self.loss == "softmax" and not data.explicit:
+            # Scores begin at the bestsellers' list, where training would otherwise spend its first epochs going.
+            learnt["item_bias_"].build()
+            learnt["item_bias_"].set_weights([np.log(data.buyers / data.buyers.sum())[:, None]])
+        asked = [layer(customer if name.startswith("customer") else item) for name, layer in learnt.items()]
+        return Model([customer, item], asked, name="dot_product"), learnt
 
-    def _loss(self, model, explicit: bool) -> Callable:
-        """One batch to its mean loss: customers (b, 1), items (b, 1 + negatives), and ratings (b, 1) where known."""
+    def _loss(self, model, data: Interactions) -> Callable:
+        """One batch, as :meth:`_epoch` gives it, to its mean loss."""
         from keras import ops
 
-        def loss(batch):
-            score, p, q = model(list(batch[:2]), training=True)
-            # On the vectors of the batch, so that a customer is pulled to 0 as often as she is met.
-            pull = self.l2 * (ops.mean(ops.sum(p * p, axis=-1)) + ops.mean(ops.sum(q * q, axis=-1)))
-            if explicit:
-                return ops.mean((score[..., 0] - batch[2]) ** 2) + pull
-            lead = score[:, :1, 0] - score[:, 1:, 0]
-            if self.loss == "bpr":
-                return ops.mean(ops.softplus(-lead)) + pull
-            # ln(1 + sum of exp(-lead)), with the 1 as one more term
-            return ops.mean(ops.logsumexp(ops.pad(-lead, ((0, 0), (1, 0))), axis=-1)) + pull
+        items, bias = model.get_layer("items"), model.get_layer("item_bias")
 
-        return loss
+        def one_by_one(batch):
+            customer, item, third = batch
+            p, q, b, *rest = model([customer, item], training=True)
+            # On the vectors of the batch, so that a customer is pulled to 0 as often as she is met.
+            pull = self.l2 * ops.mean(ops.sum(p * p, axis=-1) + ops.sum(q * q, axis=-1))
+            score = ops.sum(p * q, axis=-1) + b[:, 0]
+            if data.explicit:
+                return ops.mean((score + rest[0][:, 0] - third) ** 2) + pull
+            r = items(third)
+            pull += self.l2 * ops.mean(ops.sum(r * r, axis=-1))
+            other = ops.einsum("bd,bnd->bn", p, r) + bias(third)[..., 0]
+            return ops.mean(ops.softplus(other - score[:, None])) + pull
+
+        def against_all(batch):
+            customer, bought = batch
+            p, *_ = model([customer, customer * 0], training=True)
+            q, b = items.embeddings, bias.embeddings[:, 0]
+            each, all_of_them = ops.sum(bought, axis=1), ops.sum(bought)
+            error = -ops.sum(bought * ops.log_softmax(ops.matmul(p, ops.transpose(q)) + b, axis=-1))
+            length = ops.sum(each * ops.sum(p * p, axis=-1)) + ops.sum(ops.matmul(bought, q * q))
+            return (error + self.l2 * length) / all_of_them
+
+        return against_all if self.loss == "softmax" and not data.explicit else one_by_one
 
     def _epoch(self, data: Interactions, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
-        pairs = data.values.tocoo()
-        customer, item = pairs.row.astype(np.int32)[:, None], pairs.col.astype(np.int32)[:, None]
-        steps = max(1, _NUMBERS // (self.batch_size * (1 + self.n_negatives)))
-        option = {"batch_size": self.batch_size, "steps": steps}
-        if data.explicit:
-            rating = (pairs.data - self.mean_).astype(np.float32)[:, None]
-            yield from stacked_batches(rng, (customer, item, rating), **option)
+        """Customers (steps, batch), then what the loss needs of their items, see :meth:`_loss`."""
+        if self.loss == "softmax" and not data.explicit:
+            known = data.known.astype(np.float32)
+            n, n_items = known.shape
+            size = max(1, round(self.batch_size * n / known.nnz))
+            rows = [np.arange(n, dtype=np.int32)]
+            for (customer,) in stacked_batches(rng, rows, batch_size=size, steps=max(1, _NUMBERS // (size * n_items))):
+                yield customer, known[customer.ravel()].toarray().reshape(*customer.shape, n_items)
             return
-        for buyer, bought in stacked_batches(rng, (customer, item), **option):
-            drawn = _negatives(data, np.repeat(buyer, self.n_negatives, axis=-1), rng)
-            yield buyer, np.concatenate([bought, drawn], axis=-1)
+        pairs = data.values.tocoo()
+        columns = [pairs.row.astype(np.int32), pairs.col.astype(np.int32)]
+        if data.explicit:
+            columns.append((pairs.data - self.mean_).astype(np.float32))
+        steps = max(1, _NUMBERS // (self.batch_size * self.n_negatives))
+        for customer, item, *rating in stacked_batches(rng, columns, batch_size=self.batch_size, steps=steps):
+            repeated = np.repeat(customer[..., None], self.n_negatives, axis=-1)
+            yield customer, item, rating[0] if data.explicit else _negatives(data, repeated, rng)
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         scores = self.customer_vectors_[customers] @ self.item_vectors_[items].T + self.item_bias_[items]
         return scores + self.mean_ + self.customer_bias_[customers, None]
 
 
-_LOSSES = ("bpr", "sampled_softmax")
+_LOSSES = ("bpr", "softmax")
 
-#: Ids handed to TensorFlow at a time: an epoch of a large table with many negatives comes in parts.
-_NUMBERS = 20_000_000
+#: Numbers handed to TensorFlow at a time, 40 MB: an epoch of a large table comes in parts.
+_NUMBERS = 10_000_000
 
 
 def _negatives(data: Interactions, customer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
