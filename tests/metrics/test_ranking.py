@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from clvlib.metrics.ranking import (
+    average_popularity,
     average_precision_at_k,
     catalogue_coverage,
     comparison_table,
@@ -288,3 +289,44 @@ def test_a_baseline_or_measure_that_is_not_there_is_named():
         comparison_table(lists, bought, baseline="nobody", **settings)
     with pytest.raises(ValueError, match="measure='amount' is none of"):
         comparison_table(lists, bought, baseline="x", measure="amount", **settings)
+
+
+#: Hits of four lists of three, and how many each could have: RUCAIBox/RecBole, tests/metrics/test_topk_metrics.py.
+RECBOLE = np.array([[0, 0, 0], [1, 1, 1], [1, 0, 1], [0, 0, 1]]), np.array([1, 3, 4, 2])
+_FIRST, _SECOND, _THIRD = 1 / np.log2([2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (hit_rate_at_k, [[0, 0, 0], [1, 1, 1], [1, 1, 1], [0, 0, 1]]),
+        (reciprocal_rank_at_k, [[0, 0, 0], [1, 1, 1], [1, 1, 1], [0, 0, 1 / 3]]),
+        (precision_at_k, [[0, 0, 0], [1, 1, 1], [1, 1 / 2, 2 / 3], [0, 0, 1 / 3]]),
+        (recall_at_k, [[0, 0, 0], [1 / 3, 2 / 3, 1], [1 / 4, 1 / 4, 2 / 4], [0, 0, 1 / 2]]),
+        (average_precision_at_k, [[0, 0, 0], [1, 1, 1], [1, 1 / 2, 5 / 9], [0, 0, 1 / 6]]),
+        (
+            ndcg_at_k,
+            [
+                [0, 0, 0],
+                [1, 1, 1],
+                [1, _FIRST / (_FIRST + _SECOND), (_FIRST + _THIRD) / (_FIRST + _SECOND + _THIRD)],
+                [0, 0, _THIRD / (_FIRST + _SECOND)],
+            ],
+        ),
+    ],
+)
+def test_metrics_match_the_fixture_of_recbole_at_every_length(metric, expected):
+    hits, n_relevant = RECBOLE
+    counts = (n_relevant,) if metric in (recall_at_k, average_precision_at_k, ndcg_at_k) else ()
+    ours = np.column_stack([metric(hits, *counts, k=k) for k in (1, 2, 3)])
+    assert ours == pytest.approx(np.array(expected))
+
+
+def test_average_popularity_matches_the_fixture_of_recbole():
+    items = [[5, 7, 3], [4, 5, 2], [2, 3, 5], [1, 4, 6], [5, 3, 7]]
+    lists = _pairs(np.repeat(range(5), 3), np.ravel(items), rank=[1, 2, 3] * 5)
+    buyers = {"1": 0, "2": 1, "3": 2, "4": 3, "5": 4, "6": 5}  # and nobody bought item 7
+    ours = np.column_stack([average_popularity(lists, buyers, n=n) for n in (1, 2, 3)])
+    expected = [[4, 2, 2], [3, 7 / 2, 8 / 3], [1, 3 / 2, 7 / 3], [0, 3 / 2, 8 / 3], [4, 3, 2]]
+    assert ours == pytest.approx(np.array(expected))
+    assert catalogue_coverage(lists, n=3, n_catalogue=8) == 7 / 8

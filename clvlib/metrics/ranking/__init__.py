@@ -13,10 +13,11 @@ from clvlib.metrics.ranking.at_k import (
     recall_at_k,
     reciprocal_rank_at_k,
 )
-from clvlib.metrics.ranking.beyond_hits import catalogue_coverage, novelty, popularity_bias
+from clvlib.metrics.ranking.beyond_hits import average_popularity, catalogue_coverage, novelty, popularity_bias
 from clvlib.metrics.ranking.tables import comparison_table, group_table, ranking_table
 
 __all__ = [
+    "average_popularity",
     "average_precision_at_k",
     "catalogue_coverage",
     "comparison_table",

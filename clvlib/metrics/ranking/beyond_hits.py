@@ -7,7 +7,7 @@ import pandas as pd
 
 from clvlib.metrics.ranking._door import checked_buyers, checked_lists, checked_relevant, same_ids
 
-__all__ = ["catalogue_coverage", "novelty", "popularity_bias"]
+__all__ = ["average_popularity", "catalogue_coverage", "novelty", "popularity_bias"]
 
 
 def catalogue_coverage(recommendations: pd.DataFrame, *, n: int, n_catalogue: int) -> float:
@@ -42,6 +42,20 @@ def novelty(recommendations: pd.DataFrame, buyers: Mapping | pd.Series, *, n: in
     return bits.groupby(listed["customer_id"]).mean().rename("novelty")
 
 
+def average_popularity(recommendations: pd.DataFrame, buyers: Mapping | pd.Series, *, n: int) -> pd.Series:
+    """How many customers bought what is listed? The mean number of ``buyers``, one value a customer with a list.
+
+    The mean over the items listed (not over n places); its mean over customers is the average recommendation
+    popularity of Yin et al. (2012). An item that is not in ``buyers`` has none.
+
+    >>> lists = pd.DataFrame({"customer_id": ["a", "a"], "rank": [1, 2], "item_id": ["x", "new"]})
+    >>> average_popularity(lists, {"x": 6}, n=2).to_dict()
+    {'a': 3.0}
+    """
+    listed, known = checked_lists(recommendations, n=n), checked_buyers(buyers)
+    return _of_items(listed, known).groupby(listed["customer_id"]).mean().rename("popularity")
+
+
 def popularity_bias(
     recommendations: pd.DataFrame, relevant: pd.DataFrame, buyers: Mapping | pd.Series, *, n: int
 ) -> float:
@@ -59,11 +73,12 @@ def popularity_bias(
     """
     listed, truth, known = checked_lists(recommendations, n=n), checked_relevant(relevant), checked_buyers(buyers)
     same_ids(listed, truth, ("the lists", "the relevant pairs"))
-    means = [_of_items(table, known).groupby(table["customer_id"]).mean() for table in (listed, truth)]
-    both = means[0].index.intersection(means[1].index)
+    of_lists = _of_items(listed, known).groupby(listed["customer_id"]).mean()
+    of_truth = _of_items(truth, known).groupby(truth["customer_id"]).mean()
+    both = of_lists.index.intersection(of_truth.index)
     if both.empty:
         return float("nan")
-    of_list, bought = (mean.loc[both].mean() for mean in means)
+    of_list, bought = of_lists[both].mean(), of_truth[both].mean()
     return float((of_list - bought) / bought) if bought > 0 else float("nan")
 
 
