@@ -137,7 +137,8 @@ class ContentMatcher(Recommender):
         smaller ``item_id``. A text gets fewer rows, or none, where fewer items share a word with it: nothing is
         filled in. A part of a text between commas that is an attribute's value counts as that attribute too.
 
-        ValueError for n below 1 and for a text that is none; NotFittedError before ``fit``.
+        ValueError for n below 1 and for a text that is none; TypeError for one text, of which each letter would be
+        taken for a text; NotFittedError before ``fit``.
 
         >>> items = pd.DataFrame({"item_id": ["1", "2", "3"], "item_text": ["green tea", "tin mug", "mug"]})
         >>> bought = pd.DataFrame({"customer_id": ["a"], "item_id": ["1"]})
@@ -149,6 +150,7 @@ class ContentMatcher(Recommender):
         self._check_fitted()
         if n < 1:
             raise ValueError(f"n must be at least 1, not {n}.")
+        _check_several(texts)
         texts = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
         listed = np.arange(len(self.items_))
         if candidates is not None:
@@ -182,6 +184,7 @@ class ContentMatcher(Recommender):
         gibberish 0.0  0.00
         """
         self._check_fitted()
+        _check_several(texts)
         texts = list(texts)
         cosine = (self._item_words.of(texts) @ self.item_vectors_.T).toarray()
         return pd.DataFrame(cosine, index=texts, columns=self.items_.rename(None))
@@ -273,3 +276,8 @@ class ContentMatcher(Recommender):
             profiles = profiles + once * (choice(place, profiles.shape[0]).T @ self._item_words.of(said))
         # normalize leaves a row of zeros as it is: a customer without a word gets no score, not 0/0.
         return sparse.csr_array(normalize(profiles))
+
+
+def _check_several(texts: Iterable[str]) -> None:
+    if isinstance(texts, str):
+        raise TypeError("texts are a list of texts, as in ['green tea'], not one text.")

@@ -392,3 +392,22 @@ def test_a_half_life_that_is_none_is_refused(name, half_life_days):
         _fit(name, _shop(), half_life_days=half_life_days)
     with pytest.raises(ValueError, match="timestamp"):
         _fit(name, _shop().drop(columns="timestamp"), half_life_days=30.0)
+
+
+def test_odd_texts_asked_for_match_what_they_share_with_an_item_and_nothing_else():
+    items = pd.DataFrame({"item_id": [*"xyz"], "item_text": ["green tea", "tin mug", "绿茶"]})
+    model = matching.ContentMatcher().fit(_table("a", "x", quantity=1.0), items)
+    texts = ["", "the and of", "😀 !!!", "q" * 1_000_000, "mug " * 250_000, "绿茶"]
+    found = model.match(texts, n=1000)
+    assert found["text_id"].tolist() == [4, 5]
+    assert found["item_id"].tolist() == ["y", "z"]
+    assert found["score"].between(0, 1 + 1e-9).all()
+    assert model.match([], n=3).empty
+    assert model.match(texts, n=3, candidates=[]).empty
+    for ask in (model.match, model.match_table):
+        with pytest.raises(TypeError, match="list of texts"):
+            ask("green tea")
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        model.match(texts, n=0)
+    with pytest.raises(ValueError, match="Texts are strings"):
+        model.match([7], n=1)
