@@ -68,6 +68,8 @@ def cross_sell_table(
         raise ValueError(
             f"period_days must be above 0 and cost_per_offer not below, not {period_days}, {cost_per_offer}."
         )
+    if "timestamp" not in lines.columns:
+        raise ValueError(f"The {len(lines)} lines have no column timestamp, which says how many days they cover.")
     baskets = _priced(lines, margin_rate)
     if baskets.n_customers < 2:
         raise ValueError("An interval over customers needs at least 2 of them; take more customers.")

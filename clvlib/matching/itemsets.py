@@ -121,6 +121,9 @@ def _bought(lines: pd.DataFrame) -> pd.DataFrame:
             f"A basket is an order_id, or a customer_id and the day of a timestamp; the {len(lines)} lines have no "
             f"{' and no '.join(missing)}. Map the shop's order number to order_id."
         )
+    for name, fits in (("amount", pd.api.types.is_numeric_dtype), ("timestamp", pd.api.types.is_datetime64_any_dtype)):
+        if name in lines.columns and not fits(lines[name].dtype):
+            raise ValueError(f"The column {name} holds {lines[name].dtype}; read the log with read_transactions first.")
     kept = lines["item_id"].notna().to_numpy()
     if "amount" in lines.columns:
         kept = kept & (lines["amount"] > 0).to_numpy()

@@ -61,6 +61,7 @@ class RuleRecommender(Recommender):
 
         lists: ``customer_id``, ``item_id``; returns item ids on the index of ``lists``.
         """
+        self._check_fitted()
         customer = self.interactions_.customers.get_indexer(lists["customer_id"])
         item = self.items_.get_indexer(lists["item_id"])
         asked, line = np.unique(customer[customer >= 0], return_inverse=True)
