@@ -330,3 +330,35 @@ def test_average_popularity_matches_the_fixture_of_recbole():
     expected = [[4, 2, 2], [3, 7 / 2, 8 / 3], [1, 3 / 2, 7 / 3], [0, 3 / 2, 8 / 3], [4, 3, 2]]
     assert ours == pytest.approx(np.array(expected))
     assert catalogue_coverage(lists, n=3, n_catalogue=8) == 7 / 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_table_is_what_a_loop_over_sets_counts(seed):
+    rng, n = np.random.default_rng(seed), 4
+    items, customers = [f"i{number}" for number in range(9)], [f"c{number}" for number in range(12)]
+    told = {one: list(rng.permutation(items)[: rng.integers(0, 8)]) for one in customers[:10]}
+    bought = {one: set(rng.permutation(items)[: rng.integers(1, 9)]) for one in customers[2:]}
+    lists = pd.DataFrame(
+        [(one, rank, item) for one, listed in told.items() for rank, item in enumerate(listed, 1)],
+        columns=["customer_id", "rank", "item_id"],
+    ).sample(frac=1, random_state=seed)
+    pairs = pd.DataFrame(
+        [(one, item) for one, own in bought.items() for item in own], columns=["customer_id", "item_id"]
+    )
+    table = ranking_table(lists, pd.concat([pairs, pairs.head(3)]), n=n)
+    assert table.index.tolist() == sorted(bought)
+    for one, own in bought.items():
+        hit = [item in own for item in told.get(one, [])[:n]]
+        gain = sum(1 / np.log2(place + 2) for place, is_hit in enumerate(hit) if is_hit)
+        best = sum(1 / np.log2(place + 2) for place in range(min(n, len(own))))
+        precise = sum(sum(hit[: place + 1]) / (place + 1) for place, is_hit in enumerate(hit) if is_hit)
+        expected = {
+            "n_relevant": len(own),
+            "precision": sum(hit) / n,
+            "recall": sum(hit) / len(own),
+            "ndcg": gain / best,
+            "hit_rate": float(any(hit)),
+            "reciprocal_rank": 1 / (hit.index(True) + 1) if any(hit) else 0,
+            "average_precision": precise / min(n, len(own)),
+        }
+        assert table.loc[one].to_dict() == pytest.approx(expected)
