@@ -17,7 +17,7 @@ def mine(basket, n_baskets, item, n_items, min_count, max_length, most):
     Bits are held for items only. A prefix keeps the words in which it has any bit, so that a rare one costs little,
     and an item is tried behind it only where every pair of the two has been found frequent.
     """
-    start, held = _by_basket(basket.astype(np.int64), n_baskets, item.astype(np.int64), n_items)
+    start, held = _by_basket(basket.astype(np.int64, copy=False), n_baskets, item.astype(np.int64, copy=False), n_items)
     count = np.bincount(held, minlength=n_items)
     order = np.argsort(count, kind="stable")  # the rarest first: its branches are small
     order = order[count[order] >= min_count]

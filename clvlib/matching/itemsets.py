@@ -151,6 +151,13 @@ def _codes(lines: pd.DataFrame) -> tuple[np.ndarray, int, np.ndarray, pd.Index]:
 
 def sorted_codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Position of each id among the sorted ids, and these; ids of several kinds are sorted as texts."""
+    if _is_plain_integer(ids) and len(ids):
+        least, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
+        if span <= 2 * len(ids):  # whole numbers close together are their own places
+            offset = ids.to_numpy() - least
+            there = np.zeros(span, dtype=bool)
+            there[offset] = True
+            return (np.cumsum(there) - 1)[offset], pd.Index(np.flatnonzero(there) + least)
     code, names = pd.factorize(ids)
     names = pd.Index(names)
     try:
@@ -162,9 +169,13 @@ def sorted_codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
     return place[code], names[order]
 
 
+def _is_plain_integer(ids: pd.Series) -> bool:
+    return isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and ids.dtype.itemsize <= 8
+
+
 def _basket_codes(order: pd.Series) -> tuple[np.ndarray, int]:
     """Baskets numbered from 0 in any order; a log sorted by whole-number orders needs no look-up."""
-    if pd.api.types.is_integer_dtype(order.dtype) and not pd.api.types.is_extension_array_dtype(order.dtype):
+    if _is_plain_integer(order):
         step = np.diff(order.to_numpy())
         if not (step < 0).any():
             code = np.concatenate([[0], np.cumsum(step != 0)])

@@ -85,13 +85,13 @@ def association_rules(
     consequent = np.where(back, one[split], other[split])
     table = _measures(both[split], antecedent, consequent, n, level)
     table["p_value"], table["q_value"], table["n_tried"] = p_value[split], q_value[split], tried
-    sides = _sides(found, known.names, split, back)
+    *sides, place_of = _sides(found, known.names, split, back)
     for place, (name, side) in enumerate(zip(("antecedents", "consequents"), sides, strict=True)):
         column = pd.Series(np.empty(len(side), dtype=object))
         column[:] = side
         table.insert(place, name, column)
-    order = sorted(range(len(table)), key=lambda row: tuple(map(str, sides[0][row] + sides[1][row])))
-    return table.iloc[order].sort_values(["lift", "count"], ascending=False, kind="stable", ignore_index=True)
+    order = np.lexsort((*place_of.T[::-1], -table["count"].to_numpy(), -table["lift"].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _check(itemsets: pd.DataFrame, min_confidence: float, level: float) -> None:
@@ -209,20 +209,23 @@ def _measures(both, antecedent, consequent, n: int, level: float) -> pd.DataFram
     return pd.DataFrame(columns)
 
 
-def _sides(found: _Splits, names: pd.Index, split: np.ndarray, back: np.ndarray) -> tuple[list, list]:
-    """Antecedents and consequents as tuples, for the chosen splits and directions."""
+def _sides(found: _Splits, names: pd.Index, split: np.ndarray, back: np.ndarray) -> tuple[list, list, np.ndarray]:
+    """Antecedents and consequents as tuples, for the chosen splits and directions, and both as rows to sort by."""
     texts = names.to_numpy(dtype=object)
     start = np.cumsum([0, *(len(members) for members, _, _ in found.pieces)])
     antecedents: list = [None] * len(split)
     consequents: list = [None] * len(split)
     piece = np.searchsorted(start, split, side="right") - 1
+    longest = max((members.shape[1] for members, _, _ in found.pieces), default=0)
+    place_of = np.full((len(split), 2 * longest), -1)
     for number in np.unique(piece):
         members, one, other = found.pieces[number]
         for backward in (False, True):
             rows = np.flatnonzero((piece == number) & (back == backward))
             chosen = members[split[rows] - start[number]]
             sides = (other, one) if backward else (one, other)
-            for target, part in zip((antecedents, consequents), sides, strict=True):
+            for target, part, begin in zip((antecedents, consequents), sides, (0, longest), strict=True):
+                place_of[rows, begin : begin + len(part)] = chosen[:, part]
                 for row, side in zip(rows.tolist(), map(tuple, texts[chosen[:, part]]), strict=True):
                     target[row] = side
-    return antecedents, consequents
+    return antecedents, consequents, place_of
