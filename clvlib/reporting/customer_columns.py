@@ -23,13 +23,16 @@ _ADDED = {
         Column("run_id", "str", "", "The run that wrote the row."),
     )
 }
-#: Names that a chapter makes with a number of days in them: the pattern, the unit and the meaning.
+#: Names that a chapter makes, with a number of days in them, or of its lists: the pattern, the unit and the meaning.
 _PATTERNS = (
     (
         r"(?:first_year|realised)_margin_(\d+)d",
         "currency",
         r"Discounted margin realised within \1 days of the first purchase; blank where they are not over yet.",
     ),
+    (r"list_discovery", "item ids", "What to offer of what the customer has not bought yet, best first."),
+    (r"list_reorder", "item ids", "What the customer is likely to buy, known or not, best first."),
+    (r"list_new_items", "item ids", "What to offer of the newest items, best first."),
 )
 _OWN = "A column of this chapter's own; its page says what it is."
 

@@ -107,3 +107,12 @@ def test_issue_4_lists_are_linked_from_the_index_and_their_columns_explained(rep
     assert _row(html, "expected_margin") == [COLUMNS["expected_margin"].meaning, "USD", "number", "2.1"]
     assert _row(html, "reason")[1:] == ["", "text", "2.1"]
     assert _row(html, "horizon_days")[2] == "whole number"
+
+
+def test_lists_in_one_cell_are_explained_too(report_folder, handed):
+    handed("21_cf", {"customer_id": ["a"], "list_discovery": ["x y"], "list_reorder": ["y"]}, horizon_days=28)
+    handed("22_content", {"customer_id": ["a"], "list_new_items": ["z"]}, horizon_days=28)
+    html = _page(report_folder)
+    for column in ("list_discovery", "list_reorder", "list_new_items"):
+        meaning, unit, kind, _ = _row(html, column)
+        assert ("best first" in meaning, unit, kind) == (True, "item ids", "text")
