@@ -11,7 +11,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["COSINE", "JACCARD", "PRODUCT", "WIDTH", "keep_rows"]
+__all__ = ["COSINE", "JACCARD", "PRODUCT", "WIDTH", "keep_block", "keep_rows"]
 
 #: What is made of the sum of a pair: the sum; over the root of both sizes; over both sizes less the sum.
 PRODUCT, COSINE, JACCARD = 0, 1, 2
@@ -192,3 +192,53 @@ def keep_rows(first, last, left, right, exclude, measure, left_size, right_size,
                 if found == k:
                     slack = max(slack, scores[row, k - 1] * root * _SLACK)
         sums[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def _insert(score, column, columns, scores):
+    """Put ``column`` at its place among the best of a row, of which the last one goes; equal scores by column."""
+    k = len(scores)
+    if not (score > scores[k - 1] or (score == scores[k - 1] and 0 <= column < columns[k - 1])):
+        return
+    place = k - 1
+    while place > 0 and (columns[place - 1] < 0 or _before(score, column, scores[place - 1], columns[place - 1])):
+        scores[place], columns[place] = scores[place - 1], columns[place - 1]
+        place -= 1
+    scores[place], columns[place] = score, column
+
+
+@njit(cache=True, nogil=True)
+def keep_block(product, first, other_first, jaccard, norm2, inverse, columns, scores):
+    """A block of the symmetric square of products into the best of its rows and, off the diagonal, of its columns.
+
+    product: of rows from ``first`` on with rows from ``other_first`` on. norm2: squared norms or, with ``jaccard``,
+    numbers of values; inverse: their inverse roots.
+    """
+    n, m = product.shape
+    k = scores.shape[1]
+    # The least score that may still enter, of what is compared cell by cell.
+    least = np.empty(m, product.dtype)
+    for j in range(m):
+        least[j] = scores[other_first + j, k - 1] * _SLACK
+    diagonal = first == other_first
+    for i in range(n):
+        row = first + i
+        own = norm2[row]
+        mine = product.dtype.type(scores[row, k - 1] * _SLACK)
+        for j in range(m):
+            total = product[i, j]
+            if jaccard:
+                key = total / product.dtype.type(own + norm2[other_first + j] - total)
+            else:
+                key = total * inverse[row] * inverse[other_first + j]
+            if key > 0 and (key >= mine or (not diagonal and key >= least[j])):
+                other = other_first + j
+                if other == row:
+                    continue
+                exact = np.float64(total)
+                score = exact / (own + norm2[other] - exact) if jaccard else exact / np.sqrt(own * norm2[other])
+                _insert(score, other, columns[row], scores[row])
+                mine = product.dtype.type(scores[row, k - 1] * _SLACK)
+                if not diagonal:
+                    _insert(score, row, columns[other], scores[other])
+                    least[j] = scores[other, k - 1] * _SLACK

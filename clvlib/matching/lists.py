@@ -140,7 +140,7 @@ class Recommender(BaseEstimator):
         if len(listed) < len(self.items_):
             right = right[:, listed]
         seen = None
-        if exclude_seen and len(listed) == len(self.items_) == len(self.interactions_.items):
+        if exclude_seen and self.items_ is self.interactions_.items and len(listed) == len(self.items_):
             seen = self.interactions_.values[position[known]]
         elif exclude_seen:
             row, column = self._seen(position[known], listed)
@@ -172,7 +172,8 @@ class Recommender(BaseEstimator):
     def _list_block(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
         known = position >= 0
         scores = np.tile(self._scores_for_strangers(listed), (len(position), 1))
-        if known.any():
+        nothing_new = exclude_seen and self.items_ is self.interactions_.items and self.interactions_.complete
+        if known.any() and not nothing_new:
             scores[known] = self._scores(position[known], listed)
         order = self._fill(scores, self.buyers_[listed])
         if exclude_seen and known.any():

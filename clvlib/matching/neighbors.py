@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from clvlib.matching._because import strongest_own_item
+from clvlib.matching._dense import DenseInteractions, DenseSimilarity, encode_dense
 from clvlib.matching.interactions import encode, stored
 from clvlib.matching.lists import Recommender
 from clvlib.matching.similarity import Similarity, check_options, row_means
@@ -48,23 +49,37 @@ class _Neighbors(Recommender):
         if self.n_neighbors is not None and self.n_neighbors < 1:
             raise ValueError(f"n_neighbors must be at least 1, or None for all, not {self.n_neighbors}.")
         check_options(self.similarity, self.shrinkage)
-        data = encode(interactions, half_life_days=self.half_life_days)
+        dense = isinstance(interactions, np.ndarray)
+        if dense and self.half_life_days is not None:
+            raise ValueError("half_life_days needs a table with a column timestamp, not an array.")
+        data = encode_dense(interactions) if dense else encode(interactions, half_life_days=self.half_life_days)
         centred_measure = self.similarity in ("pearson", "adjusted_cosine")
         if centred_measure and not data.explicit:
             raise ValueError(
                 f"similarity={self.similarity!r} compares ratings; for purchases take 'cosine' or 'jaccard'."
             )
         self._remember(data)
+        options = {
+            "similarity": self.similarity,
+            "co_rated": centred_measure if self.co_rated is None else self.co_rated,
+            "shrinkage": self.shrinkage,
+        }
+        self._left_of = self._nearest_of_all = None
+        if isinstance(data, DenseInteractions):
+            self._similarity = DenseSimilarity(self._rows_of_array(interactions), **options)
+            self._row_mean, self._column_mean = self._similarity.row_mean, self._similarity.column_mean
+            self._mean = self._similarity.row_total.sum() / data.buyers.sum()
+            # The work is done here, as for purchases: where all is rated, these are the neighbours of every prediction.
+            if self.n_neighbors is not None:
+                self._nearest_of_all = self._similarity.nearest(self.n_neighbors)
+            return self
         self._matrix, self._by_column = self._rows_and_their_columns(data.values)
-        self._similarity = Similarity(
-            self._matrix,
-            self._by_column,
-            similarity=self.similarity,
-            co_rated=centred_measure if self.co_rated is None else self.co_rated,
-            shrinkage=self.shrinkage,
-        )
+        self._similarity = Similarity(self._matrix, self._by_column, **options)
         if data.explicit:
-            self._left_of = None if data.aged is None else self._rows_and_their_columns(data.aged)[1].data
+            self._row_mean, self._column_mean = row_means(self._matrix), row_means(self._by_column)
+            self._mean = self._matrix.data.mean()
+            if data.aged is not None:
+                self._left_of = self._rows_and_their_columns(data.aged)[1].data
         return self
 
     def neighbors_table(self, n_neighbors: int | None = None) -> pd.DataFrame:
@@ -87,6 +102,8 @@ class _Neighbors(Recommender):
         )
 
     def _nearest(self, n_neighbors: int | None) -> sparse.csr_array:
+        if self._nearest_of_all is not None and n_neighbors == self.n_neighbors:
+            return self._nearest_of_all
         return self._similarity.nearest(n_neighbors)
 
     def similarity_table(self, ids=None) -> pd.DataFrame:
@@ -126,31 +143,41 @@ class _Neighbors(Recommender):
         return pd.Series(self._predict(row, column), index=pairs.index, name="rating")
 
     def _predict(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        row_mean, column_mean = row_means(self._matrix), row_means(self._by_column)
-        result = np.full(len(row), self._matrix.data.mean())
-        result[column >= 0] = column_mean[column[column >= 0]]
-        result[row >= 0] = row_mean[row[row >= 0]]
+        result = np.full(len(row), self._mean)
+        result[column >= 0] = self._column_mean[column[column >= 0]]
+        result[row >= 0] = self._row_mean[row[row >= 0]]
         pairs = np.flatnonzero((row >= 0) & (column >= 0))
         pairs = pairs[np.argsort(row[pairs], kind="stable")]
-        raters = np.diff(self._by_column.indptr)[column[pairs]]
+        raters = self._raters_of(column[pairs])
         chunk = np.cumsum(raters) // _COMBINATIONS
         # A row's similarities are one dense line; as many lines at a time as a block may hold.
-        lines = np.cumsum(np.diff(row[pairs], prepend=-1) > 0) // block_rows(len(row_mean))
+        lines = np.cumsum(np.diff(row[pairs], prepend=-1) > 0) // block_rows(len(self._row_mean))
         cuts = np.flatnonzero(np.diff(chunk, prepend=-1) | np.diff(lines, prepend=-1))
         for part in np.split(pairs, cuts[1:]) if len(pairs) else []:
-            value, usable = self._weigh(row[part], column[part], row_mean)
+            value, usable = self._weigh(row[part], column[part])
             result[part[usable]] = value[usable]
         return result
 
-    def _weigh(self, row: np.ndarray, column: np.ndarray, row_mean: np.ndarray):
+    def _raters_of(self, column: np.ndarray) -> np.ndarray:
+        """How many neighbours may have each column."""
+        if isinstance(self._similarity, DenseSimilarity):
+            return np.full(len(column), len(self._row_mean))
+        return np.diff(self._by_column.indptr)[column]
+
+    def _weigh(self, row: np.ndarray, column: np.ndarray):
         """Weighted mean over the neighbours that have the column; a flat list of (pair, neighbour) combinations."""
         unique, line = np.unique(row, return_inverse=True)
         alike = self._similarity.block(unique)
-        start, stop = self._by_column.indptr[column], self._by_column.indptr[column + 1]
+        if isinstance(self._similarity, DenseSimilarity):
+            different, at = np.unique(column, return_inverse=True)
+            first, rows, ratings = self._similarity.raters(different)
+        else:
+            first, at, rows, ratings = self._by_column.indptr, column, self._by_column.indices, self._by_column.data
+        start, stop = first[at], first[at + 1]
         count = stop - start
         pair = np.repeat(np.arange(len(row)), count)
         place = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(start, count)
-        neighbor, rating = self._by_column.indices[place], self._by_column.data[place]
+        neighbor, rating = rows[place], ratings[place]
         left = np.ones(len(place)) if self._left_of is None else self._left_of[place]
         weight = alike[line[pair], neighbor]
         # A mean with negative weights is no mean; deviations may count against.
@@ -161,7 +188,7 @@ class _Neighbors(Recommender):
             kept = kept[np.arange(len(kept)) - np.searchsorted(pair[kept], pair[kept]) < self.n_neighbors]
         # Time weakens what a rating says, not how alike its row is: it comes after the choice of neighbours.
         pair, neighbor, rating, weight = pair[kept], neighbor[kept], rating[kept], weight[kept] * left[kept]
-        value = rating - row_mean[neighbor] if self.centred else rating
+        value = rating - self._row_mean[neighbor] if self.centred else rating
         total = np.bincount(pair, weights=np.abs(weight), minlength=len(row))
         mean = np.divide(
             np.bincount(pair, weights=weight * value, minlength=len(row)),
@@ -169,7 +196,7 @@ class _Neighbors(Recommender):
             out=np.zeros(len(row)),
             where=total > 0,
         )
-        return mean + row_mean[row] if self.centred else mean, total > 0
+        return mean + self._row_mean[row] if self.centred else mean, total > 0
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         if not self.interactions_.explicit:
@@ -216,6 +243,9 @@ class UserKNN(_Neighbors):
 
     def _rows_and_their_columns(self, values: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
         return values, values.T.tocsr()
+
+    def _rows_of_array(self, values: np.ndarray) -> np.ndarray:
+        return values
 
     def _row_ids(self) -> pd.Index:
         return self.interactions_.customers
@@ -266,6 +296,8 @@ class ItemKNN(_Neighbors):
         """
         self._check_fitted()
         data = self.interactions_
+        if isinstance(data, DenseInteractions):
+            raise ValueError("because needs a model that was fitted to a table; this one was fitted to an array.")
         if data.explicit:
             return strongest_own_item(self, lists, data.values, self._adds_to_rating)
         return strongest_own_item(
@@ -293,10 +325,13 @@ class ItemKNN(_Neighbors):
             weight[order[place >= self.n_neighbors]] = 0.0
         if self.interactions_.aged is not None:
             weight = weight * stored(self.interactions_.aged, customer, own)
-        return weight * (value - row_means(self._matrix)[own] if self.centred else value)
+        return weight * (value - self._row_mean[own] if self.centred else value)
 
     def _rows_and_their_columns(self, values: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
         return values.T.tocsr(), values
+
+    def _rows_of_array(self, values: np.ndarray) -> np.ndarray:
+        return values.T
 
     def _row_ids(self) -> pd.Index:
         return self.interactions_.items
