@@ -59,6 +59,22 @@ def test_customer_tables_are_ready_for_a_crm(report):
         assert text["customer_id"].tolist() == table["customer_id"].tolist()
 
 
+def test_issue_4_customers_lists_are_ready_for_a_crm(report):
+    tables = sorted((report / "lists").glob("*.parquet"))
+    assert [path.stem for path in tables if path.stem.startswith("21_")]
+    index = (report / "index.html").read_text(encoding="utf-8")
+    for path in tables:
+        table = pd.read_parquet(path)
+        assert {"customer_id", "rank", "item_id", "reason", "expected_margin"} <= set(table.columns)
+        assert table["reason"].str.strip().ne("").all()
+        assert table["expected_margin"].notna().all()
+        assert table.groupby("customer_id")["rank"].agg(lambda rank: rank.tolist() == [*range(1, len(rank) + 1)]).all()
+        assert not table.duplicated(["customer_id", "item_id"]).any()
+        text = pd.read_csv(path.with_suffix(".csv"), dtype={"customer_id": "str", "item_id": "str"})
+        assert text[["customer_id", "item_id"]].equals(table[["customer_id", "item_id"]])
+        assert f'href="lists/{path.stem}.csv"' in index
+
+
 def test_a_second_run_reuses_every_chapter(report):
     assert _report(report).returncode == 0
     run = json.loads((report / "run.json").read_text(encoding="utf-8"))
