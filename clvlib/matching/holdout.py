@@ -58,13 +58,14 @@ def holdout_task(split: Split, *, min_customers: int) -> HoldoutTask:
         )
     learnt = past[past["item_id"].isin(candidates)].reset_index(drop=True)
     listed = later[later["item_id"].isin(candidates)]
-    strangers = listed[~listed["customer_id"].isin(learnt["customer_id"])].reset_index(drop=True)
-    known = later[later["customer_id"].isin(learnt["customer_id"])]
+    customers = learnt["customer_id"].unique()  # isin takes each text it is given through Python
+    strangers = listed[~listed["customer_id"].isin(customers)].reset_index(drop=True)
+    known = later[later["customer_id"].isin(customers)]
     any_purchase = known[known["item_id"].isin(candidates)].reset_index(drop=True)
     if any_purchase.empty:
         raise ValueError("Nobody of calibration buys a listed item in the holdout; take a longer holdout.")
     pair = ["customer_id", "item_id"]
-    seen = pd.MultiIndex.from_frame(any_purchase[pair]).isin(pd.MultiIndex.from_frame(learnt[pair]))
+    seen = any_purchase[pair].merge(learnt[pair].assign(seen=True), on=pair, how="left")["seen"].notna().to_numpy()
     first_purchase = any_purchase[~seen].reset_index(drop=True)
     steps = {
         "bought in the holdout": later,

@@ -6,7 +6,6 @@ import pandas as pd
 from sklearn.base import clone
 
 from clvlib.matching.holdout import HoldoutTask, holdout_task
-from clvlib.matching.interactions import interactions_table
 from clvlib.matching.lists import Recommender
 from clvlib.metrics.ranking import comparison_table
 from clvlib.split import Split, random_split, temporal_split
@@ -98,8 +97,8 @@ def _dealt(known: pd.DataFrame, temporal: Split, exclude_seen: bool, random_stat
         share = len(temporal.holdout) / len(known)
         return random_split(known, holdout_share=share, random_state=random_state, whole_pairs=False)
     bought = known[(known["amount"] > 0) & known["item_id"].notna()]
-    n_pairs = len(interactions_table(known))
-    share = 1 - len(interactions_table(temporal.calibration)) / n_pairs
+    pairs = bought.sort_values("timestamp").drop_duplicates(["customer_id", "item_id"])
+    share = float((pairs["timestamp"] >= temporal.calibration_end).mean())
     return random_split(bought, holdout_share=share, random_state=random_state)
 
 

@@ -138,7 +138,7 @@ def comparison_table(
         row = {"method": method, **table[[name for name in _SHOWN if name in table.columns]].mean()}
         row["coverage"] = catalogue_coverage(lists[method], n=n, n_catalogue=n_catalogue)
         if buyers is not None:
-            of_judged = lists[method][lists[method]["customer_id"].isin(table.index)]
+            of_judged = lists[method][table.index.get_indexer(lists[method]["customer_id"]) >= 0]
             row["novelty"] = novelty(of_judged, buyers, n=n).mean()
             row["popularity_bias"] = popularity_bias(of_judged, relevant, buyers, n=n)
         if method == baseline:
