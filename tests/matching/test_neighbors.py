@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from clvlib.datasets import toy
@@ -223,6 +224,149 @@ def test_jaccard_counts_shared_items(purchases):
     table = UserKNN(similarity="jaccard").fit(_purchase_table(purchases)).similarity_table(["c01", "c02"])
     left, right = purchases[1] > 0, purchases[2] > 0
     assert table.loc["c01", "c02"] == pytest.approx((left & right).sum() / (left | right).sum())
+
+
+# ---- support and time --------------------------------------------------------------------------------------------
+
+
+def test_shrinkage_takes_back_what_few_shared_columns_support_bell_koren_2007(purchases):
+    table = _purchase_table(purchases)
+    ids = ["c01", "c02", "c03"]
+    plain = UserKNN().fit(table).similarity_table(ids)
+    shrunk = UserKNN(shrinkage=3.0).fit(table).similarity_table(ids)
+    known = purchases[1:4] > 0
+    shared = (known.astype(float) @ known.T).astype(float)
+    expected = plain.to_numpy() * shared / (shared + 3)
+    np.fill_diagonal(expected, 1.0)
+    assert shrunk.to_numpy() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_shrinkage_reaches_the_lists(purchases, model):
+    table = _purchase_table(purchases)
+    fitted = model(n_neighbors=4, shrinkage=5.0).fit(table)
+    alike = fitted.similarity_table().to_numpy().copy()
+    np.fill_diagonal(alike, 0)
+    for row in alike:
+        row[np.argsort(-row, kind="stable")[4:]] = 0
+    scores = alike @ purchases if model is UserKNN else purchases @ alike.T
+    lists = fitted.recommend(n=3, exclude_seen=False)
+    lists = lists[lists["score"] > 0]
+    for row in lists.itertuples():
+        assert row.score == pytest.approx(scores[int(row.customer_id[1:]), int(row.item_id[1:])])
+
+
+@pytest.fixture
+def dated():
+    """b rated and bought y as a did, long ago; c the other way, today."""
+    return pd.DataFrame(
+        {
+            "customer_id": list("abbcc"),
+            "item_id": list("xxyxy"),
+            "rating": [4.0, 4.0, 2.0, 4.0, 5.0],
+            "timestamp": pd.to_datetime(["2024-01-31", "2024-01-01", "2024-01-01", "2024-01-31", "2024-01-31"]),
+        }
+    )
+
+
+def test_an_old_rating_weighs_half_after_its_half_life_ding_li_2005(dated):
+    pair = pd.DataFrame({"customer_id": ["a"], "item_id": ["y"]})
+    plain, aged = (UserKNN(n_neighbors=None, centred=False, half_life_days=days).fit(dated) for days in (None, 30))
+    b, c = plain.similarity_table().loc["a", ["b", "c"]]
+    assert aged.similarity_table().equals(plain.similarity_table()), "how alike two customers are does not age"
+    assert plain.predict(pair).item() == pytest.approx((2 * b + 5 * c) / (b + c))
+    assert aged.predict(pair).item() == pytest.approx((2 * b / 2 + 5 * c) / (b / 2 + c))
+
+
+def test_an_old_purchase_weighs_half_after_its_half_life():
+    table = pd.DataFrame(
+        {
+            "customer_id": list("aabbcc"),
+            "item_id": list("oxnyoz"),
+            "timestamp": pd.to_datetime(["2024-01-01", "2024-01-01", *["2024-01-31"] * 2, *["2024-01-01"] * 2]),
+        }
+    )
+    table = pd.concat([table, pd.DataFrame({"customer_id": list("dd"), "item_id": list("on")})])
+    table["timestamp"] = table["timestamp"].fillna(pd.Timestamp("2024-01-01"))
+    plain, aged = (ItemKNN(half_life_days=days).fit(table).recommend(["d"], n=3) for days in (None, 30))
+    assert aged["item_id"].tolist() == plain["item_id"].tolist()
+    assert aged["score"].to_numpy() == pytest.approx(plain["score"].to_numpy() / 2)
+
+
+def test_a_half_life_needs_dates(dated):
+    with pytest.raises(ValueError, match="half_life_days must be above 0"):
+        ItemKNN(half_life_days=0).fit(dated)
+    with pytest.raises(ValueError, match="needs a column timestamp"):
+        ItemKNN(half_life_days=9).fit(dated.drop(columns="timestamp"))
+    with pytest.raises(ValueError, match="1 of 5 rows have no timestamp"):
+        ItemKNN(half_life_days=9).fit(dated.assign(timestamp=dated["timestamp"].where(dated.index > 0)))
+    with pytest.raises(ValueError, match="must hold dates"):
+        ItemKNN(half_life_days=9).fit(dated.assign(timestamp="2024"))
+
+
+# ---- reasons and neighbours --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("half_life_days", [None, 5.0])
+def test_the_reason_is_the_own_item_that_adds_most(purchases, half_life_days):
+    table = _purchase_table(purchases)
+    table["timestamp"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(len(table)) % 30, unit="D")
+    model = ItemKNN(n_neighbors=5, half_life_days=half_life_days).fit(table)
+    lists = model.recommend(n=4)
+    reasons = model.because(lists)
+    names, alike = model.items_, model._neighbors_transposed.toarray()
+    own = model.interactions_.weights.toarray()
+    for row, reason in zip(lists.itertuples(), reasons, strict=True):
+        added = own[int(row.customer_id[1:])] * alike[:, names.get_loc(row.item_id)]
+        assert (reason is None) == (added.max() == 0) == (row.score == 0)
+        if reason is not None:
+            assert added[names.get_loc(reason)] == added.max()
+
+
+def test_the_reason_for_a_predicted_rating_is_the_most_alike_of_equal_ratings_aggarwal_2016():
+    model = ItemKNN(similarity="adjusted_cosine", n_neighbors=2, centred=False).fit(_table(AGGARWAL))
+    lists = pd.DataFrame({"customer_id": ["3", "3", "9"], "item_id": ["1", "6", "1"]})
+    alike = model.similarity_table()
+    assert alike.loc["1", "3"] > alike.loc["1", "2"], "user 3 rated items 2 and 3 alike"
+    assert alike.loc["6", "4"] > alike.loc["6", "5"], "and items 4 and 5"
+    assert model.because(lists).tolist() == ["3", "4", None]
+
+
+def test_neighbours_are_listed_by_similarity(purchases):
+    fitted = ItemKNN(n_neighbors=3).fit(_purchase_table(purchases))
+    nearest = fitted.neighbors_table()
+    assert nearest.columns.tolist() == ["item_id", "rank", "neighbor_id", "similarity"]
+    alike = fitted.similarity_table()
+    for item, rows in nearest.groupby("item_id"):
+        others = alike.loc[item].drop(item).sort_values(ascending=False, kind="stable")
+        assert rows["neighbor_id"].tolist() == others.index[:3].tolist()
+        assert rows["similarity"].tolist() == pytest.approx(others.iloc[:3].tolist())
+    assert fitted.neighbors_table(1)["rank"].unique().tolist() == [1]
+
+
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_a_sparse_matrix_gives_what_its_table_gives(purchases, model):
+    customer, item = np.nonzero(purchases)
+    table = pd.DataFrame({"customer_id": customer, "item_id": item, "quantity": purchases[customer, item]})
+    by_matrix = model(n_neighbors=4).fit(sparse.csr_matrix(purchases)).recommend(n=3)
+    pd.testing.assert_frame_equal(by_matrix, model(n_neighbors=4).fit(table).recommend(n=3), check_column_type=False)
+    with pytest.raises(ValueError, match="stores no pair"):
+        model().fit(sparse.csr_array((3, 4)))
+
+
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+@pytest.mark.parametrize("candidates", [None, ["i03", "i07", "i11", "unknown"]])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_the_kernel_makes_the_same_lists(purchases, model, candidates, exclude_seen, monkeypatch):
+    options = {"n": 6, "candidates": candidates, "exclude_seen": exclude_seen}
+    asked = ["c03", "stranger", *(f"c{row:02d}" for row in range(40))]
+    table = _purchase_table(purchases)
+    monkeypatch.setattr("clvlib.matching.top_products._LOADED", np.inf)
+    expected = model(n_neighbors=5).fit(table).recommend(asked, **options)
+    monkeypatch.setattr("clvlib.matching.top_products._LOADED", 0.0)
+    monkeypatch.setattr("clvlib.matching.top_products._LOADING", 0.0)
+    monkeypatch.setattr("clvlib.matching.lists._CUSTOMERS", 7)
+    pd.testing.assert_frame_equal(model(n_neighbors=5).fit(table).recommend(asked, **options), expected)
 
 
 # ---- edges -------------------------------------------------------------------------------------------------------
