@@ -196,7 +196,7 @@ class Blend(Recommender):
         if missing:
             raise ValueError(f"validation has no column {', '.join(missing)}.")
         pairs = validation[pair].drop_duplicates()
-        pairs = pairs[pairs["customer_id"].isin(interactions["customer_id"])]
+        pairs = pairs[pairs["customer_id"].isin(interactions["customer_id"].unique())]
         if exclude_seen:
             seen = pd.MultiIndex.from_frame(interactions[pair])
             pairs = pairs[~pd.MultiIndex.from_frame(pairs).isin(seen)]
