@@ -17,12 +17,15 @@ def mine(basket, n_baskets, item, n_items, min_count, max_length, most):
     Bits are held for items only. A prefix keeps the words in which it has any bit, so that a rare one costs little,
     and an item is tried behind it only where every pair of the two has been found frequent.
     """
-    start, held = _by_basket(basket.astype(np.int64, copy=False), n_baskets, item.astype(np.int64, copy=False), n_items)
+    basket, item = basket.astype(np.int32, copy=False), item.astype(np.int32, copy=False)
+    start, held, in_order = _in_order(basket, n_baskets, item, n_items)
+    if not in_order:
+        start, held = _by_basket(basket, n_baskets, item, n_items)
     count = np.bincount(held, minlength=n_items)
     order = np.argsort(count, kind="stable")  # the rarest first: its branches are small
     order = order[count[order] >= min_count]
     n_items = len(order)
-    rank = np.full(len(count), -1)
+    rank = np.full(len(count), -1, dtype=np.int32)
     rank[order] = np.arange(n_items)
     parent, last, counts = [np.full(n_items, -1)], [np.arange(n_items)], [count[order]]
     if max_length > 1 and n_items > 1:
@@ -44,6 +47,29 @@ def mine(basket, n_baskets, item, n_items, min_count, max_length, most):
             counts.append(count_of)
             done += len(above)
     return np.concatenate(parent), order[np.concatenate(last)], np.concatenate(counts)
+
+
+@njit(cache=True, nogil=True)
+def _in_order(basket, n_baskets, item, n_items):
+    """As ``_by_basket`` in one pass, for lines in the order of their baskets; whether they were is the third result."""
+    start = np.zeros(n_baskets + 1, dtype=np.int64)
+    held = np.empty(len(basket), dtype=np.int32)
+    seen = np.full(n_items, -1, dtype=np.int32)
+    kept, now = 0, -1
+    for line in range(len(basket)):
+        b = basket[line]
+        if b < now:
+            return start, held[:0], False
+        while now < b:
+            now += 1
+            start[now] = kept
+        one = item[line]
+        if one >= 0 and seen[one] != b:
+            seen[one] = b
+            held[kept] = one
+            kept += 1
+    start[now + 1 :] = kept
+    return start, held[:kept], True
 
 
 @njit(cache=True, nogil=True)

@@ -157,7 +157,7 @@ def sorted_codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
             offset = ids.to_numpy() - least
             there = np.zeros(span, dtype=bool)
             there[offset] = True
-            return (np.cumsum(there) - 1)[offset], pd.Index(np.flatnonzero(there) + least)
+            return (np.cumsum(there, dtype=np.int32) - 1)[offset], pd.Index(np.flatnonzero(there) + least)
     code, names = pd.factorize(ids)
     names = pd.Index(names)
     try:
@@ -178,7 +178,8 @@ def _basket_codes(order: pd.Series) -> tuple[np.ndarray, int]:
     if _is_plain_integer(order):
         step = np.diff(order.to_numpy())
         if not (step < 0).any():
-            code = np.concatenate([[0], np.cumsum(step != 0)])
+            code = np.zeros(len(order), dtype=np.int32)
+            np.cumsum(step != 0, out=code[1:])
             return code, int(code[-1]) + 1
     code, orders = pd.factorize(order)
     return code, len(orders)
@@ -196,7 +197,7 @@ def _least_count(min_support: float, n_baskets: int) -> int:
 
 def _mine(basket, n_baskets, item, frequent, min_count, max_length) -> _Tree:
     """All frequent itemsets, items by position; ``frequent`` are those that may be frequent."""
-    rank = np.full(int(item.max()) + 1, -1, dtype=np.int64)
+    rank = np.full(int(item.max()) + 1, -1, dtype=np.int32)
     rank[frequent] = np.arange(len(frequent))
     if len(item) >= _LARGE:
         from clvlib.matching._itemset_kernel import mine
