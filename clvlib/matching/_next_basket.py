@@ -116,7 +116,8 @@ class NextBasketNetwork(Recommender):
         """Keras layers from basket vectors to states, both of shape (customers, length, n_factors), causal."""
 
     def _build(self, windows: "_Windows"):
-        """The model that is trained, and the part of it that turns basket vectors into states; all layers named."""
+        """The model that is trained, and a function of it from basket vectors to states; all layers named."""
+        import tensorflow as tf
         from keras import Input, Model, initializers, layers, ops
 
         start = initializers.RandomNormal(stddev=0.05, seed=layer_seed(self.random_state, 0))
@@ -137,10 +138,15 @@ class NextBasketNetwork(Recommender):
         model = Model([read, asked], [encoder(basket), items(asked), bias(asked)], name="next_basket")
         share = np.append(windows.counts + 1.0, 1.0)
         bias.set_weights([np.log(share / share.sum())[:, None]])
-        return model, encoder
+        # As one graph: step by step a recurrent layer costs more to call than to compute.
+        shape = tf.TensorSpec([None, None, self.n_factors], tf.float32)
+        look = tf.function(lambda x: encoder(x, training=False), input_signature=[shape], autograph=False)
+        return model, look.get_concrete_function()
 
     def _states(self, encoder, baskets: np.ndarray, sequences: Sequences) -> np.ndarray:
         """The state after each customer's last basket, shape (customers, n_factors)."""
+        import tensorflow as tf
+
         end = sequences.customer_start[1:]
         length = np.minimum(np.diff(sequences.customer_start), self._length)
         states = np.empty((len(end), self.n_factors))
@@ -149,8 +155,8 @@ class NextBasketNetwork(Recommender):
             n, step = length[rows], np.arange(length[rows].max())
             # Behind a customer's last basket stands her first again; no state looks there.
             place = np.where(step < n[:, None], end[rows, None] - n[:, None] + step, end[rows, None] - n[:, None])
-            block = encoder(baskets[place].astype(np.float32), training=False)
-            states[rows] = np.asarray(block)[np.arange(len(n)), n - 1]
+            block = encoder(tf.constant(baskets[place], tf.float32)).numpy()
+            states[rows] = block[np.arange(len(n)), n - 1]
         return states
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -163,7 +169,8 @@ class _Windows:
     def __init__(
         self, sequences: Sequences, targets: Sequences, n_items: int, max_length: int, rng: np.random.Generator
     ):
-        self.sequences, self.targets = _mixed(sequences, rng), _mixed(targets, rng)
+        self.sequences = _mixed(sequences, rng)
+        self.targets = self.sequences if targets is sequences else _mixed(targets, rng)
         self.n_items, self.rng = n_items, rng
         self.n_baskets = np.diff(sequences.customer_start)
         self.length = min(max_length, max(1, int(self.n_baskets.max()) - 1))

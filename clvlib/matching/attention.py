@@ -84,6 +84,7 @@ class SelfAttentionRecommender(NextBasketNetwork):
             look = layers.MultiHeadAttention(
                 self.n_heads,
                 max(1, self.n_factors // self.n_heads),
+                use_bias=False,
                 kernel_initializer=glorot(seed),
                 seed=layer_seed(self.random_state, seed + 1),
                 name=f"{name}_attention",

@@ -169,7 +169,8 @@ def repeats_by_lag(events: pd.DataFrame, *, max_lag: int) -> pd.Series:
     share = {}
     for lag in range(1, max_lag + 1):
         asked = bought[basket - first >= lag] - lag * len(pairs.items)
-        share[lag] = np.isin(asked, bought).mean() if len(asked) else np.nan
+        there = bought[np.searchsorted(bought, asked).clip(max=len(bought) - 1)] == asked  # bought is in order
+        share[lag] = there.mean() if len(asked) else np.nan
     return pd.Series(share, name="share").rename_axis("lag")
 
 
