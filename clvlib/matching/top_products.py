@@ -18,8 +18,11 @@ __all__ = ["Sizes", "block_rows", "top_columns", "top_of_rows", "top_products"]
 _CELLS = 4_000_000
 #: What scipy's way takes, in seconds for a multiply-add and for a cell of the product, as orders of magnitude.
 _SECONDS = 1e-8, 1.5e-8
-#: Loading numba and its compiled kernel costs this many seconds once a process, after the first time on a machine.
-_LOADING, _LOADED = 1.0, 0.01
+#: From so many seconds on the kernel is the way: while numba and the kernel have to be loaded or even compiled first,
+#: for a single product and for all of a process together, and after that.
+_LOADING, _LOADING_TOGETHER, _LOADED = 1.0, 3.0, 0.01
+#: What scipy's way has taken in this process so far, by the same estimate.
+_spent = [0.0]
 #: Two threads, as the kernel waits for memory more than it computes; never more than the pieces are worth.
 _THREADS = 2
 
@@ -100,8 +103,11 @@ def top_of_rows(
     shape = left.shape[0], right.shape[1]
     adds = float(np.diff(right.indptr)[left.indices].sum(dtype=np.float64))
     seconds = _SECONDS[0] * adds + _SECONDS[1] * shape[0] * shape[1]
-    if seconds > (_LOADED if "clvlib.matching._top_kernel" in sys.modules else _LOADING) and min(shape) > 0:
+    loaded = "clvlib.matching._top_kernel" in sys.modules
+    worth = seconds > _LOADED if loaded else seconds > _LOADING or seconds + _spent[0] > _LOADING_TOGETHER
+    if worth and min(shape) > 0:
         return _by_kernel(left, right, k, exclude, sizes)
+    _spent[0] += seconds
     return _by_scipy(left, right, k, exclude, sizes)
 
 
@@ -114,19 +120,21 @@ def block_rows(n_columns: int) -> int:
     return max(1, _CELLS // max(1, n_columns))
 
 
-def top_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def top_columns(scores: np.ndarray, n: int, *, above: float = -np.inf) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, column and place (from 0) of the n largest scores of each row, best first.
 
-    Ties go to the smaller column; -inf is never listed, so that a row may give fewer than n. ``scores`` has shape
-    (rows, columns) without NaN.
+    Ties go to the smaller column; only what is ``above`` is listed, so that a row may give fewer than n. ``scores``
+    has shape (rows, columns) without NaN.
 
     >>> row, column, place = top_columns(np.array([[1.0, 3.0, 3.0, -np.inf]]), 2)
     >>> column.tolist(), place.tolist()
     ([1, 2], [0, 1])
     """
-    chosen = scores > -np.inf
     if n < scores.shape[1]:
-        chosen &= scores >= _at_most_nth(scores, n)
+        bound = _at_most_nth(scores, n)
+        chosen = (scores >= bound) & (scores > above) if (bound <= above).any() else scores >= bound
+    else:
+        chosen = scores > above
     row, column = np.nonzero(chosen)
     order = np.lexsort((column, -scores[row, column], row))
     row, column = row[order], column[order]
@@ -175,8 +183,7 @@ def _by_scipy(left, right, k, exclude=None, sizes=None) -> tuple[np.ndarray, np.
         if exclude is not None:
             unwanted = exclude[start : start + step].tocoo()
             block[unwanted.row, unwanted.col] = 0.0
-        block[~(block > 0)] = -np.inf
-        row, column, place = top_columns(block, k)
+        row, column, place = top_columns(block, k, above=0.0)
         columns[start + row, place] = column
         scores[start + row, place] = block[row, column]
     return columns, scores
