@@ -25,7 +25,8 @@ class Blend(Recommender):
 
     * ``scale="rank"``: 1 - (rank - 1) / depth (a weighted Borda count), blind to how sure a member is;
     * ``scale="score"``: (score - lowest) / (highest - lowest) of the member's list, 1 for all where these are equal;
-      places that a member filled with bestsellers never count for more than the place before.
+      of equal ones the better place counts more, by up to a millionth, and a place that the member filled with a
+      bestseller never counts for more than the place before.
 
     Parameters
     ----------
@@ -33,10 +34,11 @@ class Blend(Recommender):
     weights : names to weights of 0 or more; None takes what :meth:`fit_weights` found, else the same for all.
     scale, depth : see above.
     n_steps : weights tried are the multiples of 1 / n_steps that sum to 1.
+    cautious : mix only where a mixture is better than its simpler rivals by more than chance, see ``fit_weights``.
     random_state : draws the customers by whom weights are chosen, where they are more than two thousand.
 
     Attributes: ``weights_`` (a Series by name, sum 1), ``models_`` (the fitted copies) and, after ``fit_weights``,
-    ``trials_`` (the weights tried, a column a name, and ``ndcg``).
+    ``trials_`` (the weights tried, a column a name, ``ndcg``, and the ``standard_error`` of what it lacks to the best).
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Blend(Recommender):
         scale: str = "rank",
         depth: int = 100,
         n_steps: int = 5,
+        cautious: bool = True,
         random_state: int = 0,
     ):
         self.models = models
@@ -62,6 +65,7 @@ class Blend(Recommender):
         self.scale = scale
         self.depth = depth
         self.n_steps = n_steps
+        self.cautious = cautious
         self.random_state = random_state
 
     def fit_weights(
@@ -83,8 +87,10 @@ class Blend(Recommender):
         exclude_seen, candidates : as in ``recommend``, for the lists that are judged.
         fitted : names to models that have learnt from the same ``interactions`` already, to spare their training.
 
-        Every mixture on the grid is tried; of equal ones the first counts, and the grid begins with all the weight on
-        the first member. ValueError: no pair to judge by, and what ``fit`` refuses.
+        Every mixture on the grid is tried. ``cautious`` takes, of those whose paired difference to the best one is no
+        larger than its standard error over the customers, the one with the fewest members (Breiman et al. 1984), since
+        the best of many is also the luckiest; of equal ones the first, and the grid begins with all the weight on the
+        first member. ValueError: no pair to judge by, and what ``fit`` refuses.
         """
         self._check()
         pairs = self._pairs_to_judge(interactions, validation, exclude_seen)
@@ -100,15 +106,21 @@ class Blend(Recommender):
         hit = pd.MultiIndex.from_frame(values[["customer_id", "item_id"]]).isin(pd.MultiIndex.from_frame(pairs))
         n_relevant = pairs["customer_id"].value_counts().reindex(customers).to_numpy()
         parts = values[list(models)].to_numpy()
-        rows = []
+        rows, by_customer = [], []
         for weights in _grid(len(models), self.n_steps):
             order, place = _ranked(customer, (parts @ weights).round(12), _PLACES)
             hits = np.zeros((len(customers), _PLACES), dtype=bool)
             hits[customer[order], place] = hit[order]
-            ndcg = ndcg_at_k(hits, n_relevant, k=_PLACES).mean()
-            rows.append([*weights, ndcg])
-        self.trials_ = pd.DataFrame(rows, columns=[*models, "ndcg"])
-        self.weights_ = self.trials_.loc[self.trials_["ndcg"].round(12).idxmax(), list(models)].rename("weight")
+            by_customer.append(ndcg_at_k(hits, n_relevant, k=_PLACES))
+            rows.append([*weights, by_customer[-1].mean()])
+        trials = pd.DataFrame(rows, columns=[*models, "ndcg"])
+        best = by_customer[trials["ndcg"].round(12).idxmax()]
+        trials["standard_error"] = [(best - each).std() / np.sqrt(len(each)) for each in by_customer]
+        self.trials_ = trials
+        near = trials[best.mean() - trials["ndcg"] <= (trials["standard_error"] if self.cautious else 0.0) + 1e-12]
+        members = (near[list(models)] > 0).sum(axis=1) if self.cautious else 0 * near["ndcg"]
+        fewest = near[members == members.min()]
+        self.weights_ = fewest.loc[fewest["ndcg"].round(12).idxmax(), list(models)].rename("weight")
         return self
 
     def fit(self, interactions: pd.DataFrame, *, fitted: Mapping[str, Recommender] | None = None) -> "Blend":
@@ -220,10 +232,9 @@ class Blend(Recommender):
         """``customer_id``, ``item_id``, sorted by them, and a column for each member: its value, 0 where not listed."""
         columns = []
         for name, table in lists.items():
-            if self.scale == "rank":
-                value = 1 - (table["rank"] - 1) / max(self.depth, int(table["rank"].max() if len(table) else 1))
-            else:
-                value = _between_0_and_1(table)
+            value = 1 - (table["rank"] - 1) / max(self.depth, int(table["rank"].max() if len(table) else 1))
+            if self.scale == "score":
+                value = (1 - 1e-6) * _between_0_and_1(table) + 1e-6 * value
             pairs = pd.MultiIndex.from_frame(table[["customer_id", "item_id"]])
             columns.append(pd.Series(value.to_numpy(), name=name, index=pairs))
         return pd.concat(columns, axis=1).fillna(0.0).sort_index().reset_index()

@@ -51,8 +51,14 @@ def test_scores_between_0_and_1_by_hand(bought):
     one, two = told(w=10, x=8, y=0, z=0), told(z=3, y=3, x=3, w=3)
     blend = Blend({"one": one, "two": two}, scale="score").fit(bought)
     lists = blend.recommend(["a"], n=4, exclude_seen=False).set_index("item_id")["score"]
-    assert lists.to_dict() == pytest.approx({"w": 1.0, "x": 0.9, "y": 0.5, "z": 0.5})
+    assert lists.to_dict() == pytest.approx({"w": 1.0, "x": 0.9, "y": 0.5, "z": 0.5}, abs=2e-6)
     assert lists.index.tolist() == ["w", "x", "y", "z"]  # of equal scores the smaller item_id
+
+
+def test_of_equal_scores_the_members_own_order_stays(two_kinds):
+    past, _ = two_kinds
+    lists = Blend({"it": BuyAgain()}, scale="score").fit(past).recommend(n=15, exclude_seen=False)
+    assert lists["item_id"].tolist() == BuyAgain().fit(past).recommend(n=15)["item_id"].tolist()
 
 
 @pytest.mark.parametrize("scale", ["rank", "score"])
@@ -101,6 +107,25 @@ def test_the_ndcg_of_a_trial_is_that_of_the_lists_it_stands_for(two_kinds):
             fixed = Blend(members, weights=trial[list(members)].to_dict()).fit(past)
             lists = fixed.recommend(validation["customer_id"].unique(), n=10, exclude_seen=exclude_seen)
             assert ranking_table(lists, validation, n=10)["ndcg"].mean() == pytest.approx(trial["ndcg"])
+
+
+def test_a_mixture_must_earn_its_second_member_breiman_et_al_1984():
+    """Of 24 customers one buys what the second member says: the best mixture has both by chance; with 12 not so."""
+    past = pd.DataFrame({"customer_id": [f"c{c:02d}" for c in range(24)] * 2, "item_id": ["p"] * 24 + ["q"] * 24})
+    past = pd.concat([past, pd.DataFrame({"customer_id": "z", "item_id": [f"i{i:02d}" for i in range(24)]})])
+    one = Fixed(tuple((f"i{i:02d}", 50.0 - i) for i in range(12)))
+    two = Fixed(tuple((f"i{i:02d}", 50.0 - i) for i in range(12, 24)))
+    later = pd.DataFrame({"customer_id": [f"c{c:02d}" for c in range(24)], "item_id": ["i00"] * 22 + ["i03", "i12"]})
+    option = {"depth": 12, "n_steps": 4}
+    bold, cautious = (
+        Blend({"one": one, "two": two}, cautious=choice, **option).fit_weights(past, later) for choice in (False, True)
+    )
+    assert (bold.weights_ > 0).all()  # the one customer counts
+    assert cautious.weights_.to_dict() == {"one": 1.0, "two": 0.0}  # but is no more than chance
+    assert bold.trials_.equals(cautious.trials_)
+    later["item_id"] = ["i00"] * 12 + ["i12"] * 12
+    shown = Blend({"one": one, "two": two}, **option).fit_weights(past, later)
+    assert (shown.weights_ > 0).all()
 
 
 def test_members_are_copied_and_trained_ones_can_be_given(two_kinds):
