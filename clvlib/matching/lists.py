@@ -133,8 +133,8 @@ class Recommender(BaseEstimator):
         listed = self._catalogue >= 0
         self.buyers_[self._catalogue[listed]] = interactions.buyers[listed]
 
-    def _list_products(self, position: np.ndarray, start: int, n: int, exclude_seen: bool, listed: np.ndarray):
-        """As ``_list_block``, from the operands; lists that stay short or are strangers' go that way after all."""
+    def _list_products(self, position: np.ndarray, start_row: int, n: int, exclude_seen: bool, listed: np.ndarray):
+        """As ``_list_block``, from the operands, without a score for every item."""
         known = np.flatnonzero(position >= 0)
         left, right = self._operands(position[known])
         if len(listed) < len(self.items_):
@@ -146,20 +146,43 @@ class Recommender(BaseEstimator):
             row, column = self._seen(position[known], listed)
             seen = sparse.coo_array((np.ones(len(row), bool), (row, column)), shape=(len(known), len(listed))).tocsr()
         columns, scores = top_of_rows(left, right, min(n, max(1, len(listed))), seen)
-        full = columns[:, -1] >= 0
-        row, place = (part.ravel() for part in np.indices(columns[full].shape))
-        parts = [(known[full][row] + start, columns[full].ravel().astype(np.int64), place, scores[full].ravel())]
-        is_short = np.ones(len(position), bool)
-        is_short[known[full]] = False
-        short = np.flatnonzero(is_short)
-        step = block_rows(len(self.items_))
+        shape = len(position), columns.shape[1]
+        every_column, every_score = np.full(shape, -1), np.zeros(shape)
+        every_column[known], every_score[known] = columns, scores
+        short = np.flatnonzero(every_column[:, -1] < 0)
+        if seen is not None:
+            # Strangers, who have no row yet, have seen nothing.
+            count = np.zeros(len(position), np.int64)
+            count[known] = np.diff(seen.indptr)
+            start = np.concatenate([[0], np.cumsum(count)])
+            seen = sparse.csr_array((seen.data, seen.indices, start), shape=(len(position), len(listed)))
+        self._fill_short(every_column, short, seen, self.buyers_[listed])
+        row, place = np.nonzero(every_column >= 0)
+        return row + start_row, every_column[row, place], place, every_score[row, place]
+
+    def _fill_short(self, columns: np.ndarray, short: np.ndarray, seen, buyers: np.ndarray) -> None:
+        """Put the items most customers bought, that are neither listed nor seen, into the places that are left."""
+        popular = np.lexsort((np.arange(len(buyers)), -buyers))
+        popular = popular[buyers[popular] > 0]
+        n_columns, n = len(buyers), columns.shape[1]
+        step = max(1, _CUSTOMERS // 16)
         for first in range(0, len(short), step):
-            some = short[first : first + step]
-            row, column, place, score = self._list_block(position[some], 0, n, exclude_seen, listed)
-            parts.append((some[row] + start, column, place, score))
-        row, column, place, score = (np.concatenate(part) for part in zip(*parts, strict=True))
-        order = np.lexsort((place, row)) if len(parts) > 1 else slice(None)
-        return row[order], column[order], place[order], score[order]
+            rows = short[first : first + step]
+            row, place = np.nonzero(columns[rows] >= 0)
+            taken = [row * n_columns + columns[rows][row, place]]
+            most = n
+            if seen is not None:
+                their = seen[rows].tocoo()
+                taken.append(their.row.astype(np.int64) * n_columns + their.col)
+                most += int(np.diff(seen.indptr)[rows].max(initial=0))
+            listed = popular[: most + n]
+            key = np.arange(len(rows))[:, None] * n_columns + listed
+            free = ~np.isin(key, np.concatenate(taken))
+            missing = n - (columns[rows] >= 0).sum(axis=1)
+            free &= np.cumsum(free, axis=1) <= missing[:, None]
+            at, which = np.nonzero(free)
+            nth = np.arange(len(at)) - np.searchsorted(at, at)
+            columns[rows[at], (n - missing)[at] + nth] = listed[which]
 
     def _seen(self, customers: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places in ``customers`` and ``listed`` of the pairs that are known."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from clvlib.matching.interactions import encode
+from clvlib.matching.interactions import encode, with_data
 from clvlib.matching.lists import Recommender
 
 __all__ = ["BuyAgain", "Popularity"]
@@ -72,6 +73,10 @@ class BuyAgain(Recommender):
             raise ValueError("BuyAgain lists what was seen; call recommend with exclude_seen=False.")
         return super().recommend(customers, n=n, exclude_seen=False, candidates=candidates)
 
-    def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
-        own = self.interactions_.values[customers].toarray()[:, items]
-        return np.where(own > 0, own + 1e-6 * self.buyers_[items] / self.buyers_.max(), np.nan)
+    def _has_operands(self) -> bool:
+        return True
+
+    def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        own = self.interactions_.values[customers]
+        order = 1e-6 * self.buyers_[own.indices] / self.buyers_.max()
+        return with_data(own, own.data + order), sparse.eye_array(len(self.items_), format="csr")

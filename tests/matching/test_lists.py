@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clvlib.matching import ItemKNN, Popularity
+from clvlib.matching import BuyAgain, CoPurchase, ItemKNN, Popularity, UserKNN
 from clvlib.matching.top_products import top_columns
 
 
@@ -86,3 +86,22 @@ def test_small_blocks_give_the_same_lists(bought, monkeypatch):
     expected = model.recommend(n=3)
     monkeypatch.setattr("clvlib.matching.top_products._CELLS", 1)
     pd.testing.assert_frame_equal(model.recommend(n=3), expected)
+
+
+@pytest.mark.parametrize(
+    "model", [ItemKNN(n_neighbors=2), UserKNN(n_neighbors=2), CoPurchase(n_neighbors=2), BuyAgain()]
+)
+@pytest.mark.parametrize("candidates", [None, range(3, 30, 2)])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_lists_from_sparse_operands_are_those_from_all_scores(model, candidates, exclude_seen, n, monkeypatch):
+    exclude_seen = exclude_seen and not isinstance(model, BuyAgain)  # which lists what was seen
+    rng = np.random.default_rng(4)
+    customer, item = np.nonzero(rng.random((50, 30)) < rng.random(30) * rng.random((50, 1)) ** 2)
+    fitted = model.fit(pd.DataFrame({"customer_id": customer, "item_id": item}))
+    asked = [-1, *range(50), -2]
+    options = {"n": n, "candidates": candidates, "exclude_seen": exclude_seen}
+    monkeypatch.setattr("clvlib.matching.lists._CUSTOMERS", 32)
+    quick = fitted.recommend(asked, **options)
+    monkeypatch.setattr(type(model), "_has_operands", lambda self: False)
+    pd.testing.assert_frame_equal(quick, fitted.recommend(asked, **options))
