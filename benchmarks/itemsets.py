@@ -9,8 +9,8 @@ four are planted. All have to find the same itemsets with the same counts, and t
 threshold itself, where mlxtend divides two rounded supports. Ours adds intervals, p-values and their correction to
 every rule; pyfim stops at the itemsets.
 
-mlxtend gets its one-hot table the quickest way there is, as a sparse frame straight from the codes, since its own
-encoder takes longer than its mining; pyfim needs lists, and has to make them.
+mlxtend gets its one-hot table as a sparse frame straight from the codes and is spared its own encoder; pyfim needs
+lists, and has to make them.
 """
 
 import sys
