@@ -172,7 +172,7 @@ def test_the_order_and_the_chunks_of_pairs_change_nothing(sparse_ratings, monkey
     pairs = pd.DataFrame({"customer_id": (customer + 1).astype(str).ravel(), "item_id": (item + 1).astype(str).ravel()})
     model = ItemKNN(similarity="adjusted_cosine", n_neighbors=3).fit(_table(sparse_ratings))
     expected = model.predict(pairs)
-    monkeypatch.setattr("clvlib.matching.neighbors._COMBINATIONS", 7)
+    monkeypatch.setattr("clvlib.matching._neighbors._COMBINATIONS", 7)
     monkeypatch.setattr("clvlib.matching.top_products._CELLS", 40)
     shuffled = model.predict(pairs.sample(frac=1.0, random_state=0))
     pd.testing.assert_series_equal(shuffled.sort_index(), expected)
