@@ -32,8 +32,8 @@ def validate_rules(rules: pd.DataFrame, later: pd.DataFrame, *, level: float = 0
     * ``later_lift_given_size`` and its interval: count / the count expected of baskets that differ in size only. Among
       baskets with about as many different items, in whose share a of n both sides would be found independently of each
       other, n a b (1 - |A| |B| (1-a)(1-b) / d) hold both, d the sum of share (1 - share) over all items there: given
-      its size, a basket with one item has less room for another (Hájek 1964, Annals of Mathematical Statistics 35,
-      theorem 5.2; for sides of more than one item this is a rule of thumb). 1 for goods that have nothing to do with
+      its size, a basket with one item has less room for another (Hájek 1964, Annals of Mathematical Statistics 35;
+      for sides of more than one item this is a rule of thumb). 1 for goods that have nothing to do with
       each other, however much large baskets hold of both;
     * ``verdict``: "holds" where that interval lies above 1, "basket size only" where just the interval of
       ``later_lift`` does, "reversed" where the first lies below 1, "not seen" where one side is in no later basket,
