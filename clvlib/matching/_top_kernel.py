@@ -1,8 +1,8 @@
 """The kernel behind :mod:`clvlib.matching.top_products`, compiled by numba; loaded only where a product is large.
 
-One dense line of sums at a time: adding into it costs less than any bookkeeping of what was touched. The k largest are
-found without sorting: maxima of short blocks of columns, of these the k-th largest, which the k-th score cannot be
-below, and then only the few blocks that reach it.
+One dense line of sums at a time: adding into it costs less than any bookkeeping of what was touched, but where that is
+very little. The k largest are found without sorting: maxima of short blocks of columns, of these the k-th largest,
+which the k-th score cannot be below, and then only the few blocks that reach it.
 """
 
 import numpy as np
@@ -20,6 +20,8 @@ PRODUCT, COSINE, JACCARD = 0, 1, 2
 WIDTH = 16
 # How far below the bound a candidate is still weighed in float64: what float32 and one rounded root can be off by.
 _SLACK = 1.0 - 1e-6
+# Where fewer sums than one in so many are added to, it is quicker to know which these are than to look at all.
+_FEW = 16
 # The right rows lie anywhere in memory: so many places ahead the first lines of the coming one are asked for. Without,
 # waiting for memory takes most of the time where the matrix exceeds the caches.
 _AHEAD, _LINES = 4, 4
@@ -137,6 +139,68 @@ def _before(score, column, other_score, other_column):
 
 
 @njit(cache=True, nogil=True)
+def _insert(score, column, columns, scores):
+    """Put ``column`` at its place among the best of a row, of which the last one goes; equal scores by column."""
+    k = len(scores)
+    if not (score > scores[k - 1] or (score == scores[k - 1] and 0 <= column < columns[k - 1])):
+        return
+    place = k - 1
+    while place > 0 and (columns[place - 1] < 0 or _before(score, column, scores[place - 1], columns[place - 1])):
+        scores[place], columns[place] = scores[place - 1], columns[place - 1]
+        place -= 1
+    scores[place], columns[place] = score, column
+
+
+@njit(cache=True, nogil=True)
+def _score(measure, total, own, other):
+    if measure == COSINE:
+        return total / np.sqrt(own * other)
+    return total / (own + other - total) if measure == JACCARD else total
+
+
+@njit(cache=True, nogil=True)
+def _touch(indices, data, right_start, right_indices, right_data, sums, touched):
+    """As ``_accumulate``, writing down which sums are no longer 0; returns how many. One may be named twice."""
+    kind = sums.dtype.type
+    n, ones = 0, len(right_data) == 0
+    for place in range(len(indices)):
+        weight, row = kind(data[place]), indices[place]
+        for at in range(right_start[row], right_start[row + 1]):
+            column = right_indices[at]
+            if sums[column] == 0:
+                touched[n] = column
+                n += 1
+            sums[column] += weight if ones else weight * kind(right_data[at])
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _keep_touched(touched, sums, measure, own, right_size, columns, scores):
+    for place in range(len(touched)):
+        column = np.int64(touched[place])
+        total = np.float64(sums[column])
+        sums[column] = 0  # if it is named again, it counts once
+        if total > 0:
+            _insert(_score(measure, total, own, right_size[column]), column, columns, scores)
+
+
+@njit(cache=True, nogil=True)
+def _keep_blocks(maxima, bound, sums, measure, own, right_size, scale, columns, scores):
+    k, n_blocks = len(scores), len(maxima)
+    root = np.sqrt(own) if measure == COSINE else 1.0  # from a score to what the maxima are of
+    slack = bound * _SLACK
+    for block in range(n_blocks):
+        if maxima[block] < slack or maxima[block] == 0:
+            continue
+        for column in range(block, len(sums), n_blocks):
+            total = np.float64(sums[column])
+            if total <= 0 or (measure == COSINE and total * scale[column] < slack):
+                continue
+            _insert(_score(measure, total, own, right_size[column]), column, columns, scores)
+            slack = max(slack, scores[k - 1] * root * _SLACK)
+
+
+@njit(cache=True, nogil=True)
 def keep_rows(first, last, left, right, exclude, measure, left_size, right_size, scale, columns, scores, sums):
     """Rows ``first`` to ``last`` of the product into ``columns`` and ``scores``, shape (rows, k).
 
@@ -150,61 +214,32 @@ def keep_rows(first, last, left, right, exclude, measure, left_size, right_size,
     right_start, right_indices, right_data = right
     k, n_blocks = columns.shape[1], len(sums) // WIDTH
     maxima, work = np.empty(n_blocks, sums.dtype), np.empty(n_blocks, sums.dtype)
+    few = len(sums) // _FEW
+    touched = np.empty(few, np.uint32)
     for row in range(first, last):
-        a, b = left_start[row], left_start[row + 1]
-        if a == b:
+        indices = left_indices[left_start[row] : left_start[row + 1]]
+        data = left_data[left_start[row] : left_start[row + 1]]
+        adds = 0
+        for place in range(len(indices)):
+            adds += right_start[indices[place] + 1] - right_start[indices[place]]
+        if adds == 0:
             continue
-        _accumulate(left_indices[a:b], left_data[a:b], right_start, right_indices, right_data, sums)
+        n = -1
+        if adds <= few:
+            n = _touch(indices, data, right_start, right_indices, right_data, sums, touched)
+        else:
+            _accumulate(indices, data, right_start, right_indices, right_data, sums)
         if len(exclude[0]) > 0:
             for place in range(exclude[0][row], exclude[0][row + 1]):
                 sums[exclude[1][place]] = 0
-        _block_maxima(measure, sums, sums.dtype.type(left_size[row]), scale, maxima)
-        bound = _reached_by_kth(maxima, k, work)
         own = left_size[row]
-        root = np.sqrt(own) if measure == COSINE else 1.0  # from a score to what the maxima are of
-        slack = bound * _SLACK
-        found = 0
-        for block in range(n_blocks):
-            if maxima[block] < slack or maxima[block] == 0:
-                continue
-            for column in range(block, len(sums), n_blocks):
-                total = np.float64(sums[column])
-                if total <= 0:
-                    continue
-                if measure == COSINE:
-                    if total * scale[column] < slack:
-                        continue
-                    score = total / np.sqrt(own * right_size[column])
-                elif measure == JACCARD:
-                    score = total / (own + right_size[column] - total)
-                else:
-                    score = total
-                if found == k and not _before(score, column, scores[row, k - 1], columns[row, k - 1]):
-                    continue
-                place = min(found, k - 1)
-                while place > 0 and _before(score, column, scores[row, place - 1], columns[row, place - 1]):
-                    scores[row, place] = scores[row, place - 1]
-                    columns[row, place] = columns[row, place - 1]
-                    place -= 1
-                scores[row, place] = score
-                columns[row, place] = column
-                found = min(found + 1, k)
-                if found == k:
-                    slack = max(slack, scores[row, k - 1] * root * _SLACK)
+        if n >= 0:
+            _keep_touched(touched[:n], sums, measure, own, right_size, columns[row], scores[row])
+            continue
+        _block_maxima(measure, sums, sums.dtype.type(own), scale, maxima)
+        bound = _reached_by_kth(maxima, k, work)
+        _keep_blocks(maxima, bound, sums, measure, own, right_size, scale, columns[row], scores[row])
         sums[:] = 0
-
-
-@njit(cache=True, nogil=True)
-def _insert(score, column, columns, scores):
-    """Put ``column`` at its place among the best of a row, of which the last one goes; equal scores by column."""
-    k = len(scores)
-    if not (score > scores[k - 1] or (score == scores[k - 1] and 0 <= column < columns[k - 1])):
-        return
-    place = k - 1
-    while place > 0 and (columns[place - 1] < 0 or _before(score, column, scores[place - 1], columns[place - 1])):
-        scores[place], columns[place] = scores[place - 1], columns[place - 1]
-        place -= 1
-    scores[place], columns[place] = score, column
 
 
 @njit(cache=True, nogil=True)
