@@ -15,7 +15,7 @@ __all__ = ["NextBasketNetwork"]
 
 #: Items of a basket that one epoch reads and foretells, at most, drawn anew for each epoch; lists are made from all.
 _READ, _FORETOLD = 16, 8
-#: Negatives are drawn by popularity to this power (Mikolov et al. 2013), which halves the noise of even draws.
+#: Negatives are drawn by popularity to this power (Mikolov et al. 2013): what weighs most in the sum is there oftener.
 _POWER = 0.75
 #: Customers whose state is computed at once.
 _BLOCK = 512

@@ -132,8 +132,6 @@ def test_what_cannot_be_learnt_is_refused():
         GRURecommender().fit(once)
     with pytest.raises(ValueError, match="dropout must be below 1"):
         GRURecommender(dropout=1.0).fit(once)
-    with pytest.raises(ValueError, match="n_heads must be a number of at least 1"):
-        SelfAttentionRecommender(n_heads=0).fit(once)
     with pytest.raises(ValueError, match="timestamp"):
         GRURecommender().fit(once.drop(columns="timestamp"))
 
