@@ -71,8 +71,9 @@ class ItemKNN(Neighbors):
     Parameters as for :class:`UserKNN`, customers and items exchanged: ``adjusted_cosine`` takes each customer's mean
     off, and ``centred`` predicts the item's mean plus deviations. With the item's nearest neighbours among those
     the customer rated, r_ui = sum_j s_ij r_uj / sum_j |s_ij| (``centred=False``; Aggarwal 2016, section 2.3.2). For
-    purchases each item keeps its ``n_neighbors`` most similar items and the score is sum_j s_ij q_uj (Deshpande &
-    Karypis 2004). ``half_life_days`` ages what the customer herself rated or bought.
+    purchases each item keeps its ``n_neighbors`` most similar items and the score of item i is sum_j s_ij q_uj over
+    those of *its* neighbours that the customer has (Deshpande & Karypis 2004 sum s_ij too, but keep the neighbours of
+    the item she has). ``half_life_days`` ages what the customer herself rated or bought.
 
     Examples
     --------
