@@ -27,7 +27,7 @@ from sklearn.metrics.pairwise import linear_kernel
 from sparse_dot_topn import sp_matmul_topn
 
 from clvlib.matching import ContentMatcher
-from clvlib.matching.top_products import top_products
+from clvlib.matching.neighborhood.top_products import top_products
 
 K = 10
 N_WORDS = 50_000

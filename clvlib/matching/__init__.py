@@ -4,33 +4,33 @@ Models read a table with ``customer_id``, ``item_id`` and ``rating`` (explicit) 
 without a row is missing, not zero. All give lists by :meth:`~clvlib.matching.lists.Recommender.recommend`.
 """
 
-from clvlib.matching.attention import SelfAttentionRecommender
-from clvlib.matching.autoencoder import Autoencoder
+from clvlib.matching.baskets.cross_sell import cross_sell_table, offer_outcomes
+from clvlib.matching.baskets.itemsets import basket_table, frequent_itemsets
+from clvlib.matching.baskets.offers import bestseller_offers, rule_offers
+from clvlib.matching.baskets.rule_recommender import RuleRecommender
+from clvlib.matching.baskets.rule_validation import validate_rules
+from clvlib.matching.baskets.rules import association_rules
 from clvlib.matching.blend import Blend
-from clvlib.matching.co_purchase import CoPurchase
-from clvlib.matching.content import ContentMatcher
-from clvlib.matching.cross_sell import cross_sell_table, offer_outcomes
-from clvlib.matching.ease import EASE
-from clvlib.matching.embedding import DotProductEmbedding
-from clvlib.matching.factorization import MatrixFactorization
-from clvlib.matching.groups import activity_groups
-from clvlib.matching.holdout import HoldoutTask, holdout_task
+from clvlib.matching.factors.ease import EASE
+from clvlib.matching.factors.factorization import MatrixFactorization
 from clvlib.matching.interactions import interactions_table
-from clvlib.matching.itemsets import basket_table, frequent_itemsets
-from clvlib.matching.leak import LEAK_PROTOCOLS, leak_table
-from clvlib.matching.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
-from clvlib.matching.markov import MarkovChain
-from clvlib.matching.neighbors import ItemKNN, UserKNN
-from clvlib.matching.offers import bestseller_offers, rule_offers
-from clvlib.matching.oracle import regret_table, true_tastes
+from clvlib.matching.judging.groups import activity_groups
+from clvlib.matching.judging.holdout import HoldoutTask, holdout_task
+from clvlib.matching.judging.leak import LEAK_PROTOCOLS, leak_table
+from clvlib.matching.judging.oracle import regret_table, true_tastes
+from clvlib.matching.neighborhood.co_purchase import CoPurchase
+from clvlib.matching.neighborhood.neighbors import ItemKNN, UserKNN
+from clvlib.matching.networks.autoencoder import Autoencoder
+from clvlib.matching.networks.embedding import DotProductEmbedding
+from clvlib.matching.offering.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
+from clvlib.matching.offering.reasons import add_reasons
+from clvlib.matching.offering.rerank import rerank_by_margin, tradeoff_table
+from clvlib.matching.order.attention import SelfAttentionRecommender
+from clvlib.matching.order.markov import MarkovChain
+from clvlib.matching.order.recurrent import GRURecommender
+from clvlib.matching.order.sequences import events_table, planted_order, repeats_by_lag, shuffle_order
 from clvlib.matching.popularity import BuyAgain, Popularity
-from clvlib.matching.reasons import add_reasons
-from clvlib.matching.recurrent import GRURecommender
-from clvlib.matching.rerank import rerank_by_margin, tradeoff_table
-from clvlib.matching.rule_recommender import RuleRecommender
-from clvlib.matching.rule_validation import validate_rules
-from clvlib.matching.rules import association_rules
-from clvlib.matching.sequences import events_table, planted_order, repeats_by_lag, shuffle_order
+from clvlib.matching.texts.content import ContentMatcher
 
 __all__ = [
     "EASE",

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from clvlib.matching.interactions import Interactions
-from clvlib.matching.top_products import block_rows, top_columns, top_of_rows
+from clvlib.matching.neighborhood.top_products import block_rows, top_columns, top_of_rows
 
 __all__ = ["Recommender", "block_rows", "checked_ids", "checked_n", "top_columns"]
 

@@ -1,7 +1,5 @@
 """What customers are worth, how sure that is, and which model to believe: chapters 3.1 to 3.4."""
 
-from clvlib.value.beta_geo import BetaGeoModel
-from clvlib.value.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from clvlib.value.cohorts import (
     CohortCurve,
     CohortValues,
@@ -10,8 +8,6 @@ from clvlib.value.cohorts import (
     realised_path,
     realised_values,
 )
-from clvlib.value.conformal import ConformalIntervals, ConformalLevel, conformal_level
-from clvlib.value.contenders import BuyTillYouDie, ConformalForecast
 from clvlib.value.discounting import (
     DAYS_PER_YEAR,
     annual_rate,
@@ -23,30 +19,34 @@ from clvlib.value.discounting import (
     period_rate,
     present_value,
 )
-from clvlib.value.features import FEATURES, customer_features
-from clvlib.value.gamma_gamma import GammaGammaModel
-from clvlib.value.high_value import HighValueModel, high_value_threshold, targeting_table
 from clvlib.value.histories import history_cells, history_grid
-from clvlib.value.hurdle import HurdleModel
-from clvlib.value.leak import leak_meter
+from clvlib.value.learning.features import FEATURES, customer_features
+from clvlib.value.learning.high_value import HighValueModel, high_value_threshold, targeting_table
+from clvlib.value.learning.hurdle import HurdleModel
+from clvlib.value.learning.missing import missing_value_table
+from clvlib.value.learning.networks import KerasMLP, RawNetwork
+from clvlib.value.learning.snapshots import training_origins, training_snapshots
+from clvlib.value.learning.supervised import SupervisedModel, supervised_contenders
+from clvlib.value.learning.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_inflated_lognormal_mean
 from clvlib.value.lifetime_value import customer_lifetime_value
-from clvlib.value.missing import missing_value_table
-from clvlib.value.modified_beta_geo import ModifiedBetaGeoModel
-from clvlib.value.nbd import NBDModel
-from clvlib.value.networks import KerasMLP, RawNetwork
 from clvlib.value.new_customer import NewCustomerValue, expected_lifetime_value_new_customer
-from clvlib.value.oracle import true_value
-from clvlib.value.pareto_nbd import ParetoNBDModel
-from clvlib.value.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
-from clvlib.value.predictive import PredictiveIntervals, predictive_intervals, predictive_quantiles
-from clvlib.value.purchase_model import FitWarning, PurchaseModel
-from clvlib.value.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
+from clvlib.value.purchases.beta_geo import BetaGeoModel
+from clvlib.value.purchases.beta_geo_beta_binom import BetaGeoBetaBinomModel
+from clvlib.value.purchases.gamma_gamma import GammaGammaModel
+from clvlib.value.purchases.modified_beta_geo import ModifiedBetaGeoModel
+from clvlib.value.purchases.nbd import NBDModel
+from clvlib.value.purchases.pareto_nbd import ParetoNBDModel
+from clvlib.value.purchases.purchase_model import FitWarning, PurchaseModel
+from clvlib.value.purchases.shifted_beta_geo import ShiftedBetaGeoModel
+from clvlib.value.race.contenders import BuyTillYouDie, ConformalForecast
+from clvlib.value.race.leak import leak_meter
+from clvlib.value.race.oracle import true_value
+from clvlib.value.race.rules_of_thumb import HiatusRule, LastPeriod, MeanBaseline, OwnPastRate, RecencyFrequencyCells
 from clvlib.value.saving import ModelFileError, ValueModel, load_model, save_model
-from clvlib.value.shifted_beta_geo import ShiftedBetaGeoModel
-from clvlib.value.snapshots import training_origins, training_snapshots
-from clvlib.value.supervised import SupervisedModel, supervised_contenders
 from clvlib.value.tracking import tracking_table
-from clvlib.value.ziln import ZILNRegressor, zero_inflated_lognormal_loss, zero_inflated_lognormal_mean
+from clvlib.value.uncertainty.conformal import ConformalIntervals, ConformalLevel, conformal_level
+from clvlib.value.uncertainty.posterior import ParameterPosterior, PosteriorWarning, parameter_posterior
+from clvlib.value.uncertainty.predictive import PredictiveIntervals, predictive_intervals, predictive_quantiles
 
 __all__ = [
     "DAYS_PER_YEAR",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clvlib.value._summary import distinct, names_of
+from clvlib.value.purchases._summary import distinct, names_of
 
 if TYPE_CHECKING:
-    from clvlib.value.gamma_gamma import GammaGammaModel
-    from clvlib.value.purchase_model import PurchaseModel
+    from clvlib.value.purchases.gamma_gamma import GammaGammaModel
+    from clvlib.value.purchases.purchase_model import PurchaseModel
 
 __all__ = ["check_money", "customer_ids", "pairs", "purchases_to_come", "quantile_names", "spend_to_come"]
 

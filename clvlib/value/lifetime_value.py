@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike
 from clvlib.value._to_come import check_money, customer_ids, purchases_to_come, quantile_names, spend_to_come
 
 if TYPE_CHECKING:
-    from clvlib.value.gamma_gamma import GammaGammaModel
-    from clvlib.value.purchase_model import PurchaseModel
+    from clvlib.value.purchases.gamma_gamma import GammaGammaModel
+    from clvlib.value.purchases.purchase_model import PurchaseModel
 
 __all__ = ["customer_lifetime_value"]
 
@@ -124,7 +124,7 @@ def customer_lifetime_value(
         clv -= cost
     table |= {"clv": clv}
     if n_draws:
-        from clvlib.value.predictive import discounted_intervals
+        from clvlib.value.uncertainty.predictive import discounted_intervals
 
         low, high = discounted_intervals(
             summary,

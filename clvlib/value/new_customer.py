@@ -13,8 +13,8 @@ from clvlib.value._to_come import check_money, purchases_to_come
 from clvlib.value.discounting import DAYS_PER_YEAR
 
 if TYPE_CHECKING:
-    from clvlib.value.gamma_gamma import GammaGammaModel
-    from clvlib.value.purchase_model import PurchaseModel
+    from clvlib.value.purchases.gamma_gamma import GammaGammaModel
+    from clvlib.value.purchases.purchase_model import PurchaseModel
 
 __all__ = ["NewCustomerValue", "expected_lifetime_value_new_customer"]
 

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from clvlib.value._fitted_model import FittedModel
-    from clvlib.value.gamma_gamma import GammaGammaModel
-    from clvlib.value.purchase_model import PurchaseModel
+    from clvlib.value.purchases._fitted_model import FittedModel
+    from clvlib.value.purchases.gamma_gamma import GammaGammaModel
+    from clvlib.value.purchases.purchase_model import PurchaseModel
 
 __all__ = ["ModelFileError", "ValueModel", "load_model", "save_model"]
 
@@ -163,7 +163,7 @@ class ValueModel:
     def _with_ends(
         self, table: pd.DataFrame, summary: pd.DataFrame, spend: GammaGammaModel, horizon_days: float
     ) -> pd.DataFrame:
-        from clvlib.value.predictive import predictive_quantiles
+        from clvlib.value.uncertainty.predictive import predictive_quantiles
 
         ends = predictive_quantiles(summary, purchases=self.purchases, spend=spend, horizon_days=horizon_days)
         bought = table["expected_purchases"].to_numpy()

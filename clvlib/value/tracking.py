@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from clvlib.value.purchase_model import PurchaseModel
+from clvlib.value.purchases.purchase_model import PurchaseModel
 
 __all__ = ["tracking_table"]
 

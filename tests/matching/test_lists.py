@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clvlib.matching import BuyAgain, CoPurchase, ItemKNN, Popularity, UserKNN
-from clvlib.matching.top_products import top_columns
+from clvlib.matching.neighborhood.top_products import top_columns
 
 
 @settings(max_examples=200, deadline=None)
@@ -84,7 +84,7 @@ def test_nobody_asked_gives_an_empty_table(bought):
 def test_small_blocks_give_the_same_lists(bought, monkeypatch):
     model = ItemKNN().fit(bought)
     expected = model.recommend(n=3)
-    monkeypatch.setattr("clvlib.matching.top_products._CELLS", 1)
+    monkeypatch.setattr("clvlib.matching.neighborhood.top_products._CELLS", 1)
     pd.testing.assert_frame_equal(model.recommend(n=3), expected)
 
 

@@ -209,7 +209,7 @@ def test_interval_without_discounting_is_that_of_the_amount(summary):
 
 @pytest.mark.parametrize("kind", CASES)
 def test_discounted_draws_have_the_exact_mean(summary, kind):
-    from clvlib.value._simulation import Simulation
+    from clvlib.value.uncertainty._simulation import Simulation
 
     model = made(kind, CASES[kind])
     best = summary[model.probability_alive(summary) > 0.2].nlargest(200, "frequency")  # others hardly ever buy
@@ -233,7 +233,7 @@ def test_a_model_of_opportunities_is_valued_too():
     yearly = np.diff([model.expected_purchases(rows, 365.0 * year) for year in range(6)], axis=0)
     discounted = (yearly / 1.1 ** np.arange(1, 6)[:, None]).sum(axis=0)
     np.testing.assert_allclose(table["clv"], discounted * SPEND.expected_spend(rows), rtol=1e-9)
-    from clvlib.value._simulation import Simulation
+    from clvlib.value.uncertainty._simulation import Simulation
 
     chunks = Simulation(
         rows, purchases=model, spend=SPEND, horizon_days=5 * 365, delta=math.log(1.1) / 365, n_draws=40_000,

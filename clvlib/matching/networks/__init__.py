@@ -1,0 +1,1 @@
+"""Points and reconstructions learnt with Keras, and what all networks share."""

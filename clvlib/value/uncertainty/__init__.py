@@ -1,0 +1,1 @@
+"""How sure the figures are: posteriors of parameters, predictive and distribution-free intervals."""

@@ -1,0 +1,92 @@
+"""Ratings as a dense array give what the same ratings give as a table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvlib.matching import ItemKNN, UserKNN
+from clvlib.matching.neighborhood import _dense
+
+MEASURES = ["cosine", "pearson", "adjusted_cosine", "jaccard"]
+
+
+def _ratings(share, seed=3):
+    rng = np.random.default_rng(seed)
+    ratings = rng.integers(1, 6, size=(37, 29)).astype(np.uint8)
+    ratings[rng.random(ratings.shape) >= share] = 0
+    return ratings
+
+
+def _table(ratings):
+    customer, item = np.nonzero(ratings)
+    return pd.DataFrame({"customer_id": customer, "item_id": item, "rating": ratings[customer, item].astype(float)})
+
+
+@pytest.mark.parametrize("share", [0.6, 1.1], ids=["partly rated", "fully rated"])
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+@pytest.mark.parametrize("options", [{}, {"shrinkage": 4.0}, {"co_rated": True}, {"centred": False}])
+def test_an_array_gives_what_its_table_gives(share, measure, model, options):
+    ratings = _ratings(share)
+    dense = model(similarity=measure, n_neighbors=6, **options).fit(ratings)
+    sparse = model(similarity=measure, n_neighbors=6, **options).fit(_table(ratings))
+    assert isinstance(dense._similarity, _dense.DenseSimilarity)
+    np.testing.assert_allclose(dense.similarity_table(), sparse.similarity_table(), atol=1e-12)
+    pairs = pd.DataFrame({"customer_id": np.repeat(np.arange(37), 29), "item_id": np.tile(np.arange(29), 37)})
+    if measure in ("cosine", "jaccard"):  # to the last digit, so that ties are the same
+        np.testing.assert_array_equal(dense.similarity_table(), sparse.similarity_table())
+        pd.testing.assert_series_equal(dense.predict(pairs), sparse.predict(pairs))
+        pd.testing.assert_frame_equal(dense.neighbors_table(), sparse.neighbors_table())
+        pd.testing.assert_frame_equal(dense.recommend(n=4), sparse.recommend(n=4))
+
+
+@pytest.mark.parametrize("share", [0.6, 1.1], ids=["partly rated", "fully rated"])
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_the_triangle_of_blocks_finds_the_same_neighbours(share, measure, model, monkeypatch):
+    ratings = _ratings(share)
+    whole = model(similarity=measure, n_neighbors=6).fit(ratings).neighbors_table()
+    monkeypatch.setattr(_dense, "_COMPILED_FROM", 0)
+    monkeypatch.setattr(_dense, "_BLOCK", 2_000)
+    blocks = model(similarity=measure, n_neighbors=6).fit(ratings).neighbors_table()
+    assert blocks["similarity"].to_numpy() == pytest.approx(whole["similarity"].to_numpy(), abs=1e-12)
+    if measure in ("cosine", "jaccard"):
+        pd.testing.assert_frame_equal(blocks, whole)
+
+
+def test_a_thin_array_becomes_a_sparse_matrix():
+    ratings = _ratings(0.1)
+    thin, table = ItemKNN().fit(ratings), ItemKNN().fit(_table(ratings))
+    assert not isinstance(thin._similarity, _dense.DenseSimilarity)
+    pairs = pd.DataFrame({"customer_id": [3, 5], "item_id": [2, 7]})
+    pd.testing.assert_series_equal(thin.predict(pairs), table.predict(pairs))
+
+
+def test_nobody_who_rated_everything_gets_a_list_and_strangers_get_bestsellers():
+    model = ItemKNN(n_neighbors=3).fit(_ratings(1.1))
+    assert model.recommend([0, 5], n=3).empty
+    assert model.recommend(["nobody", 0], n=3)["item_id"].tolist() == [0, 1, 2]
+
+
+def test_large_ratings_are_added_in_float64():
+    ratings = np.random.default_rng(0).integers(100, 256, size=(30, 400)).astype(np.uint8)
+    model = UserKNN(n_neighbors=4).fit(ratings)
+    assert model._similarity.kind is np.float64
+    exact = ratings.astype(int) @ ratings.astype(int).T
+    expected = exact / np.sqrt(np.outer(np.diag(exact), np.diag(exact)))
+    np.testing.assert_allclose(model.similarity_table(), expected, rtol=1e-15)
+
+
+def test_what_no_array_can_say_is_refused():
+    with pytest.raises(ValueError, match="two dimensions and dtype uint8"):
+        ItemKNN().fit(np.ones((3, 3)))
+    with pytest.raises(ValueError, match="two dimensions and dtype uint8"):
+        ItemKNN().fit(np.ones(3, np.uint8))
+    with pytest.raises(ValueError, match="None of the 9 cells"):
+        ItemKNN().fit(np.zeros((3, 3), np.uint8))
+    with pytest.raises(ValueError, match="None of the 0 cells"):
+        ItemKNN().fit(np.zeros((0, 3), np.uint8))
+    with pytest.raises(ValueError, match="half_life_days needs a table"):
+        UserKNN(half_life_days=30).fit(np.ones((3, 3), np.uint8))
+    with pytest.raises(ValueError, match="fitted to an array"):
+        ItemKNN().fit(np.ones((3, 3), np.uint8)).because(pd.DataFrame({"customer_id": [0], "item_id": [1]}))
