@@ -23,7 +23,7 @@ _LOG = [
     Column("timestamp", "datetime64[us]", "the ledger's time zone", "When the line was bought."),
     Column("amount", "float64", "currency", "Line total after discounts; negative for a return."),
     Column("order_id", "str", "", "Basket the line belongs to."),
-    Column("item_id", "str", "", "What was bought."),
+    Column("item_id", "str", "", "The item: the shop's own number of what was bought, or is offered."),
     Column("item_text", "str", "", "The item's description as the shop shows it."),
     Column("category", "str", "", "The shop's own grouping of items."),
     Column("quantity", "float64", "pieces", "How many; negative for a return."),
@@ -52,6 +52,7 @@ _SUMMARY = [
 _PREDICTIONS = [
     Column("rating", "float64", "the scale of the ratings", "An explicit rating; a pair without a row is missing."),
     Column("rank", "int64", "", "Place in a top-N list, 1 is best."),
+    Column("block", "str", "", "Part of the customer's list, such as what to buy again; ranks go on over all."),
     Column("reason", "str", "", "Why the item is on the customer's list, in words."),
     Column("probability_purchase", "float64", "share", "Probability that a listed item is bought within the horizon."),
     Column("margin", "float64", "currency", "Amount less the cost of goods, or the margin rate's share of it."),

@@ -24,9 +24,10 @@ ENVIRONMENT = "CLV_HANDOVER"
 _FIGURE_KEYS = {"name", "value", "unit", "low", "high"}
 #: Columns that every customer table gets when the run merges it.
 _ADDED = frozenset({"as_of", "currency", "horizon_days", "run_id"})
-#: What a row of a customer's list has, and what it may have besides; nothing of a person but the id.
+#: What a row of a customer's list has at least; nothing of a person but the id.
 _LIST_COLUMNS = ("customer_id", "rank", "item_id", "reason", "expected_margin")
-_LIST_OPTIONAL = ("item_text",)
+#: What it may have, in the order of the file.
+_LIST_ORDER = ("customer_id", "block", "rank", "item_id", "item_text", "reason", "expected_margin")
 _SOURCE_KEYS = ("name", "title", "kind", "origin", "licence", "sha256", "url")
 
 
@@ -56,8 +57,9 @@ def hand_over(
         One row a ``customer_id`` and the chapter's columns, shape (n_customers, 1 + n_columns).
     lists
         One row a place of a customer's list: ``customer_id``, ``rank`` (1 is best), ``item_id``, ``reason`` (in
-        words), ``expected_margin`` (in the data's currency, within ``horizon_days``) and, if wanted, ``item_text``.
-        The run writes them as ``lists/<chapter>.csv`` and ``.parquet``.
+        words), ``expected_margin`` (in the data's currency, within ``horizon_days``) and, if wanted, ``block`` (which
+        part of the list the place is in, such as "reorder"; ranks go on over all blocks) and ``item_text``. The run
+        writes them as ``lists/<chapter>.csv`` and ``.parquet``.
     as_of
         The date the customer columns and lists hold for; the last line of the log where it is not given.
     horizon_days
@@ -189,14 +191,14 @@ def _checked_lists(lists: pd.DataFrame) -> pd.DataFrame:
     names = [*map(str, lists.columns)]
     if absent := [name for name in _LIST_COLUMNS if name not in names]:
         raise ValueError(f"the lists have no {' and no '.join(absent)}, only {names}")
-    known = (*_LIST_COLUMNS, *_LIST_OPTIONAL)
-    if strange := sorted({name for name in names if name not in known or names.count(name) > 1}):
-        raise ValueError(f"the lists have {', '.join(strange)} too; they have each of {', '.join(known)} once, no more")
+    if strange := sorted({name for name in names if name not in _LIST_ORDER or names.count(name) > 1}):
+        known = ", ".join(_LIST_ORDER)
+        raise ValueError(f"the lists have {', '.join(strange)} too; they have each of {known} once, no more")
     if lists.empty:
         raise ValueError("the lists have no row; leave lists out where there is nobody to write to")
-    for name in _LIST_COLUMNS:
+    for name in [*_LIST_COLUMNS, *(["block"] if "block" in names else [])]:
         missing = lists[name].isna()
-        if name == "reason":
+        if name in ("reason", "block"):
             missing |= lists[name].astype("str").str.strip() == ""
         if missing.any():
             raise ValueError(f"{name} is missing in {int(missing.sum())} of {len(lists)} rows of the lists")
@@ -212,8 +214,9 @@ def _checked_lists(lists: pd.DataFrame) -> pd.DataFrame:
     checked = lists.assign(**ids, rank=rank.astype("int64"), expected_margin=margin)
     for name in ("rank", "item_id"):
         if twice := int(checked.duplicated(["customer_id", name]).sum()):
-            raise ValueError(f"{twice} rows of the lists have a {name} twice within a customer_id; keep one")
-    in_order = [*_LIST_COLUMNS[:3], *[name for name in _LIST_OPTIONAL if name in names], *_LIST_COLUMNS[3:]]
+            blocks = " (ranks go on over all blocks)" if name == "rank" and "block" in names else ""
+            raise ValueError(f"{twice} rows of the lists have a {name} twice within a customer_id; keep one{blocks}")
+    in_order = [name for name in _LIST_ORDER if name in names]
     return checked[in_order].sort_values(["customer_id", "rank"], ignore_index=True)
 
 

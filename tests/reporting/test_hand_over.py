@@ -181,9 +181,20 @@ def test_lists_may_say_what_the_item_is_called(data, folder, lists):
     assert list(written) == ["customer_id", "rank", "item_id", "item_text", "reason", "expected_margin"]
 
 
+def test_lists_may_have_blocks_whose_ranks_go_on(data, folder, lists):
+    blocks = lists.assign(block=["discovery", "reorder", "discovery"], item_text=["GREEN MUG", None, "GREEN MUG"])
+    hand_over(data=data, lists=blocks, horizon_days=28)
+    written = pd.read_parquet(folder / "lists.parquet")
+    assert list(written) == ["customer_id", "block", "rank", "item_id", "item_text", "reason", "expected_margin"]
+    assert written["block"].tolist() == ["reorder", "discovery", "discovery"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda t: t.assign(block=["a", "", None]), "block is missing in 2 of 3"),
+        (lambda t: t.assign(block=["a", "b", "a"], rank=1), r"rank twice .* \(ranks go on over all blocks\)"),
+        (lambda t: t.assign(block=["a", "b", "a"], item_id="mug"), "item_id twice"),
         (lambda t: t.drop(columns=["reason", "rank"]), "no rank and no reason"),
         (lambda t: t.assign(email="a@example.org"), "have email too"),
         (lambda t: t.assign(currency="EUR"), "have currency too"),
