@@ -104,7 +104,8 @@ def plot_group_differences(table: pd.DataFrame, *, label: str) -> Axes:
         ax.plot([], [], "o", color=colour, label=method)  # the legend shows the colour, whatever is shown of it
     ax.set_xticks(range(len(customers)), [f"{group}\n{count:,} customers" for group, count in customers.items()])
     ax.set(ylabel=label, xlim=(-0.6, len(customers) - 0.4))
-    ax.legend()
+    # above the axes: within them it would lie on some interval, wherever it was put
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(methods), 4))
     return ax
 
 

@@ -25,6 +25,7 @@ from clvlib.matching.networks.embedding import DotProductEmbedding
 from clvlib.matching.offering.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
 from clvlib.matching.offering.reasons import add_reasons
 from clvlib.matching.offering.rerank import rerank_by_margin, tradeoff_table
+from clvlib.matching.offering.returns import drop_returned
 from clvlib.matching.order.attention import SelfAttentionRecommender
 from clvlib.matching.order.markov import MarkovChain
 from clvlib.matching.order.recurrent import GRURecommender
@@ -58,6 +59,7 @@ __all__ = [
     "basket_table",
     "bestseller_offers",
     "cross_sell_table",
+    "drop_returned",
     "events_table",
     "frequent_itemsets",
     "holdout_task",

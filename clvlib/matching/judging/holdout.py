@@ -63,7 +63,11 @@ def holdout_task(split: Split, *, min_customers: int) -> HoldoutTask:
     known = later[later["customer_id"].isin(customers)]
     any_purchase = known[known["item_id"].isin(candidates)].reset_index(drop=True)
     if any_purchase.empty:
-        raise ValueError("Nobody of calibration buys a listed item in the holdout; take a longer holdout.")
+        raise ValueError(
+            f"Nobody of calibration buys a listed item in the holdout: with min_customers={min_customers} only "
+            f"{len(candidates)} of {len(buyers)} items can be listed, and {customers.size} customers are known; lower "
+            "min_customers, take more customers, or a longer holdout."
+        )
     pair = ["customer_id", "item_id"]
     seen = any_purchase[pair].merge(learnt[pair].assign(seen=True), on=pair, how="left")["seen"].notna().to_numpy()
     first_purchase = any_purchase[~seen].reset_index(drop=True)

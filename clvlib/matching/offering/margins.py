@@ -69,6 +69,7 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
             raise ValueError(f"Margins need a column {column}; there are {', '.join(map(str, lines.columns))}.")
     if horizon_days is not None and horizon_days < 1:
         raise ValueError(f"horizon_days must be at least 1, not {horizon_days}.")
+    lines = lines.assign(**{column: _plain(lines[column]) for column in _PAIR})
     margin = line_margins(lines, margin_rate=margin_rate)
     day = lines["timestamp"].dt.normalize()
     period = day if horizon_days is None else (day.max() - day).dt.days // horizon_days
@@ -88,6 +89,11 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
     return pd.DataFrame(columns).rename_axis("item_id").sort_index().reset_index()
 
 
+def _plain(ids: pd.Series) -> pd.Series:
+    """Ids of a categorical column by themselves, so that they sort as ids and not as categories happen to stand."""
+    return ids.astype(ids.cat.categories.dtype) if isinstance(ids.dtype, pd.CategoricalDtype) else ids
+
+
 class PurchaseProbability(BaseEstimator):
     """How likely is a listed item to be bought within the horizon? Learnt from earlier lists and what followed.
 
@@ -99,8 +105,12 @@ class PurchaseProbability(BaseEstimator):
     ----------
     by : "score" tells customers apart where the model's score does, but drifts with it (a longer past makes a sum of
         similarities larger); "rank" says the same of everybody's first place.
+    within : a column of the lists that says to which group a row's customer belongs, or None. A score knows what she
+        likes and often not whether she still comes: with bands of the days since her last purchase here, each band's
+        curve is the common one times (bought + 1) / (expected + 1), by how much more or less than the common curve
+        expects the band bought. A number that was not met is read as the nearest one met, another group as average.
 
-    Attributes: ``share_``, the share of all places that were bought.
+    Attributes: ``share_``, the share of all places that were bought; ``factor_``, of each group, None without.
 
     Examples
     --------
@@ -110,8 +120,9 @@ class PurchaseProbability(BaseEstimator):
     [1.0, 0.5, 1.0, 0.5]
     """
 
-    def __init__(self, *, by: str = "score"):
+    def __init__(self, *, by: str = "score", within: str | None = None):
         self.by = by
+        self.within = within
 
     def fit(self, lists: pd.DataFrame, relevant: pd.DataFrame) -> "PurchaseProbability":
         """Learn from ``lists`` of an earlier origin and the pairs that were bought in the horizon after it.
@@ -130,6 +141,11 @@ class PurchaseProbability(BaseEstimator):
         self.share_ = float(bought.mean())
         self._curve = IsotonicRegression(increasing=self.by == "score", out_of_bounds="clip", y_min=0.0, y_max=1.0)
         self._curve.fit(value, bought.astype(float))
+        self.factor_ = None
+        if self.within is not None:
+            places = pd.DataFrame({"bought": bought.astype(float), "expected": self._curve.predict(value)})
+            sums = places.groupby(_plain(lists[self.within]).to_numpy()).sum() + 1  # one purchase as expected
+            self.factor_ = (sums["bought"] / sums["expected"]).rename_axis(self.within).rename("factor")
         return self
 
     def predict(self, lists: pd.DataFrame) -> pd.Series:
@@ -139,12 +155,20 @@ class PurchaseProbability(BaseEstimator):
         if lists.empty:
             return pd.Series(index=lists.index, dtype=float, name="probability_purchase")
         found = self._curve.predict(self._values(lists))
+        if self.factor_ is not None:
+            found = np.minimum(found * self._factors(_plain(lists[self.within])), 1.0)
         return pd.Series(found, index=lists.index, name="probability_purchase")
+
+    def _factors(self, groups: pd.Series) -> np.ndarray:
+        known = self.factor_.index
+        if pd.api.types.is_numeric_dtype(known) and pd.api.types.is_numeric_dtype(groups):
+            return self.factor_.to_numpy()[known.get_indexer(groups, method="nearest")]
+        return groups.map(self.factor_).fillna(1.0).to_numpy(dtype=float)
 
     def _values(self, lists: pd.DataFrame) -> np.ndarray:
         if self.by not in ("score", "rank"):
             raise ValueError(f"by={self.by!r} is neither 'score' nor 'rank'.")
-        for column in (*_PAIR, self.by):
+        for column in (*_PAIR, self.by, *([] if self.within is None else [self.within])):
             if column not in lists.columns:
                 raise ValueError(f"The lists need a column {column}; there are {', '.join(map(str, lists.columns))}.")
         if lists.empty:
@@ -153,6 +177,8 @@ class PurchaseProbability(BaseEstimator):
         bad = int((~np.isfinite(value)).sum())
         if bad:
             raise ValueError(f"{bad} of {len(lists)} rows of the lists have no finite {self.by}; drop them first.")
+        if self.within is not None and (gaps := int(lists[self.within].isna().sum())):
+            raise ValueError(f"{gaps} of {len(lists)} rows of the lists have no {self.within}; give each a group.")
         return value
 
 
@@ -192,6 +218,6 @@ def add_expected_margin(
     wrong = int((~chance.between(0, 1)).sum())
     if wrong:
         raise ValueError(f"{wrong} of {len(lists)} probabilities are missing or outside [0, 1].")
-    margin = lists["item_id"].map(margins.set_index("item_id")["margin"]).astype(float)
+    margin = _plain(lists["item_id"]).map(margins.set_index("item_id")["margin"]).astype(float)
     margin = margin.fillna(margins["margin"].median())
     return lists.assign(probability_purchase=chance, expected_margin=chance * margin)

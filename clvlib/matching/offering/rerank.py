@@ -27,7 +27,7 @@ def rerank_by_margin(lists: pd.DataFrame, *, weight: float, n: int) -> pd.DataFr
     :func:`~clvlib.matching.offering.margins.add_expected_margin`). Returns the rows kept, customers in their order,
     with the new ``rank`` from 1 and the old one as ``model_rank``.
 
-    ValueError: a missing column, a NaN, a rank twice in a list, a weight outside [0, 1], n below 1.
+    ValueError: a missing column, NaN, an infinite value, a rank twice in a list, a weight outside [0, 1], n below 1.
 
     >>> lists = pd.DataFrame({"customer_id": "a", "rank": [1, 2, 3], "item_id": ["gum", "wine", "tea"],
     ...                       "expected_margin": [0.1, 0.9, 0.4]})
@@ -120,6 +120,10 @@ def _check(lists: pd.DataFrame) -> None:
         missing = int(lists[column].isna().sum())
         if missing:
             raise ValueError(f"{missing} of {len(lists)} rows of the lists have no {column}; drop or mend them first.")
+    for column in lists.columns.intersection(["rank", "expected_margin", "probability_purchase"]):
+        endless = int(np.isinf(lists[column].to_numpy(dtype=float)).sum())
+        if endless:
+            raise ValueError(f"{endless} of {len(lists)} rows of the lists have an infinite {column}; mend them first.")
     twice = int(lists.duplicated(["customer_id", "rank"]).sum())
     if twice:
         raise ValueError(f"{twice} rows of the lists repeat a pair of customer_id and rank; keep one.")

@@ -152,6 +152,54 @@ def test_probability_is_asked_after_fit_and_by_a_known_name(earlier):
     assert PurchaseProbability().fit(lists, bought).predict(lists.iloc[:0]).empty
 
 
+@pytest.fixture
+def silent(earlier):
+    """Half of the customers are gone: the lists say so in ``days_silent``, the score does not."""
+    lists, bought = earlier
+    lists = lists.assign(days_silent=np.where(lists["customer_id"] % 2, 181, 0))
+    return lists, bought[bought["customer_id"] % 2 == 0]
+
+
+def test_r2_5_who_has_been_silent_for_long_is_expected_to_buy_less(silent):
+    lists, bought = silent
+    model = PurchaseProbability(within="days_silent").fit(lists, bought)
+    found = model.predict(lists).groupby(lists["days_silent"]).sum()
+    assert found[0] == pytest.approx(len(bought), rel=0.01)
+    assert found[181] < 0.01 * len(bought)
+    alike = PurchaseProbability().fit(lists, bought).predict(lists).groupby(lists["days_silent"]).sum()
+    assert alike[0] == alike[181]
+
+
+def test_a_group_that_was_not_met_is_the_nearest_number_or_average(silent):
+    lists, bought = silent
+    model = PurchaseProbability(within="days_silent").fit(lists, bought)
+    assert model.predict(lists.assign(days_silent=400)).to_numpy() == pytest.approx(
+        model.predict(lists.assign(days_silent=181)).to_numpy()
+    )
+    named = lists.assign(days_silent=lists["days_silent"].map({0: "recent", 181: "gone"}).astype("category"))
+    model = PurchaseProbability(within="days_silent").fit(named, bought)
+    plain = PurchaseProbability().fit(lists, bought).predict(lists)
+    assert model.predict(lists.assign(days_silent="elsewhere")).to_numpy() == pytest.approx(plain.to_numpy())
+
+
+def test_groups_are_asked_for_in_words(silent):
+    lists, bought = silent
+    model = PurchaseProbability(within="days_silent").fit(lists, bought)
+    with pytest.raises(ValueError, match="column days_silent"):
+        model.predict(lists.drop(columns="days_silent"))
+    with pytest.raises(ValueError, match="3000 of 3000 rows of the lists have no days_silent"):
+        model.predict(lists.assign(days_silent=np.nan))
+
+
+def test_r1_5_categories_in_order_of_appearance_do_not_change_the_order_of_items(lines):
+    late = lines.assign(item_id=pd.Categorical(lines["item_id"], categories=["y", "unused", "x"]))
+    late["customer_id"] = late["customer_id"].astype("category")
+    expected = item_margins(lines, margin_rate=0.5)
+    found = item_margins(late, margin_rate=0.5)
+    assert found["item_id"].tolist() == ["x", "y"]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
 def test_expected_margin_adds_up_to_what_is_earned_when_the_origins_are_alike():
     """The estimand: margin within the horizon. Learnt on one period, added up on the next of the same kind."""
     rng = np.random.default_rng(1)

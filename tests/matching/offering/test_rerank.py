@@ -142,3 +142,14 @@ def test_tradeoff_asks_for_money(lists, bought):
         tradeoff_table(lists, pairs.assign(amount=1.0), n=2, random_state=0)
     with pytest.raises(ValueError, match="no weights"):
         tradeoff_table(lists, bought, weights=[], n=2, random_state=0)
+
+
+@pytest.mark.parametrize("column", ["expected_margin", "probability_purchase", "rank"])
+def test_r1_16_an_infinite_value_is_refused_rather_than_made_nan(column):
+    lists = pd.DataFrame(
+        {"customer_id": "a", "rank": [1.0, 2.0], "item_id": ["x", "y"], "expected_margin": [1.0, 2.0]}
+    ).assign(probability_purchase=0.5)
+    lists[column] = lists[column].astype(float)
+    lists.loc[1, column] = np.inf
+    with pytest.raises(ValueError, match=f"1 of 2 rows of the lists have an infinite {column}"):
+        rerank_by_margin(lists, weight=0.5, n=1)
