@@ -362,3 +362,32 @@ def test_the_table_is_what_a_loop_over_sets_counts(seed):
             "average_precision": precise / min(n, len(own)),
         }
         assert table.loc[one].to_dict() == pytest.approx(expected)
+
+
+def test_arrays_that_cannot_be_are_refused_and_not_scored():
+    for metric in (recall_at_k, ndcg_at_k, average_precision_at_k):
+        assert metric([[1, 0], [0, 0]], 1, k=2).tolist() == [1.0, 0.0]  # one number for all customers
+        with pytest.raises(ValueError, match="1 of 1 customers have fewer relevant items"):
+            metric([[1, 1]], [1], k=2)
+        with pytest.raises(ValueError, match="1 of 1 n_relevant are no whole number"):
+            metric([[1]], [-1], k=1)
+        with pytest.raises(ValueError, match="hits are those of 1 customers"):
+            metric([[1]], [1, 2], k=1)
+    for metric in (precision_at_k, hit_rate_at_k, reciprocal_rank_at_k):
+        with pytest.raises(ValueError, match="1 of 2 hits are missing"):
+            metric([[np.nan, 1.0]], k=2)
+        with pytest.raises(ValueError, match=r"k must be at least 1, a whole number, not 2\.0"):
+            metric([[1, 0]], k=2.0)
+    with pytest.raises(ValueError, match="1 of 1 lists hold better grades"):
+        graded_ndcg_at_k([[3, 2]], [[3]], k=2)
+    with pytest.raises(ValueError, match="relevant_grades those of 2"):
+        graded_ndcg_at_k([[3, 2]], [[3, 2], [1, 0]], k=2)
+
+
+def test_coverage_of_lists_without_ranks_says_what_is_missing():
+    lists = pd.DataFrame({"customer_id": ["a"], "item_id": ["x"]})
+    with pytest.raises(ValueError, match="no column rank"):
+        catalogue_coverage(lists, n=1, n_catalogue=2)
+    with pytest.raises(ValueError, match="1 of 1 rows of the lists have a rank"):
+        catalogue_coverage(lists.assign(rank=["first"]), n=1, n_catalogue=2)
+    assert catalogue_coverage(lists.assign(rank=["1"]), n=1, n_catalogue=2) == 0.5

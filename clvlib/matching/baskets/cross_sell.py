@@ -44,7 +44,8 @@ def cross_sell_table(
     ``period_days``); ``confidence``; ``margin_per_sale`` (mean margin of the consequents in baskets that hold them,
     currency); ``sales`` = opportunities * confidence * lift_rate; ``margin`` = sales * margin_per_sale - opportunities
     * cost_per_offer, currency in ``period_days``, with ``low`` and ``high``, its linearised interval over customers
-    (each basket, where the log has no ``customer_id``). A rule whose consequents nobody bought earns 0.
+    (a basket without ``customer_id``, that of a guest, is a customer of its own). A rule whose consequents nobody
+    bought earns 0.
 
     ValueError: what ``basket_table`` or ``line_margins`` refuse; a share or a number of days outside its range; fewer
     than two customers, from whom no interval comes.

@@ -24,8 +24,9 @@ def basket_table(lines: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame ``order_id``, ``item_id`` and, where the log has them, ``customer_id`` and ``timestamp`` (the first of the
-    lines), ``amount`` and ``margin`` (their sums, in the currency of the log), sorted by ``order_id``, ``item_id``.
+    DataFrame ``order_id``, ``item_id`` and, where the log has them, ``customer_id`` (missing for a guest) and
+    ``timestamp`` (the first of the lines), ``amount`` and ``margin`` (their sums, in the currency of the log), sorted
+    by ``order_id``, ``item_id``; ids that are categories are sorted as ids, not in the order of the categories.
 
     Raises ValueError if there is neither ``order_id`` nor ``customer_id`` and ``timestamp``, if there is no
     ``item_id``, or if nothing is left.
@@ -133,7 +134,8 @@ def _bought(lines: pd.DataFrame) -> pd.DataFrame:
     for name in basket:
         if n_missing := int(bought[name].isna().sum()):
             raise ValueError(f"{n_missing} of {len(bought)} lines have no {name}; drop these lines first.")
-    return bought
+    categorical = [name for name in (*basket, "item_id") if isinstance(bought[name].dtype, pd.CategoricalDtype)]
+    return bought.assign(**{name: _plain(bought[name]) for name in categorical})
 
 
 def _codes(lines: pd.DataFrame) -> tuple[np.ndarray, int, np.ndarray, pd.Index]:
@@ -151,6 +153,7 @@ def _codes(lines: pd.DataFrame) -> tuple[np.ndarray, int, np.ndarray, pd.Index]:
 
 def sorted_codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Position of each id among the sorted ids, and these; ids of several kinds are sorted as texts."""
+    ids = _plain(ids)
     if _is_plain_integer(ids) and len(ids):
         least, span = int(ids.min()), int(ids.max()) - int(ids.min()) + 1
         if span <= 2 * len(ids):  # whole numbers close together are their own places
@@ -167,6 +170,11 @@ def sorted_codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
     place = np.empty(len(names), dtype=np.int64)
     place[order] = np.arange(len(names))
     return place[code], names[order]
+
+
+def _plain(ids: pd.Series) -> pd.Series:
+    """Categories as what they are: theirs is an order of appearance, and says nothing about ids."""
+    return ids.astype(ids.cat.categories.dtype) if isinstance(ids.dtype, pd.CategoricalDtype) else ids
 
 
 def _is_plain_integer(ids: pd.Series) -> bool:

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
+
+from clvlib.matching.baskets.itemsets import sorted_codes
 
 __all__ = ["bestseller_offers", "rule_offers"]
 
@@ -27,7 +30,8 @@ def bestseller_offers(
     [('cup',)]
     """
     in_hand = list(in_hand)
-    sold = baskets.groupby("item_id").size().sort_values(ascending=False, kind="stable").index
+    codes, items = sorted_codes(baskets["item_id"])
+    sold = items[np.argsort(-np.bincount(codes, minlength=len(items)), kind="stable")]
     of_category = sold.to_series().groupby(sold.map(category)).agg(list) if category is not None else {}
     offered = []
     for side in in_hand:

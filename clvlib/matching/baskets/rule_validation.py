@@ -41,8 +41,8 @@ def validate_rules(rules: pd.DataFrame, later: pd.DataFrame, *, level: float = 0
 
     The intervals are those of the logarithm, by the sum of squares of what each *customer* contributes to it
     (the linearised ratio; Särndal, Swensson & Wretman 1992, section 5.5): a household that buys the same two things
-    every week is one piece of evidence. Without ``customer_id`` each basket is its own. Where no basket holds both,
-    the lower end is 0 and the upper one that of a Poisson count of 0.
+    every week is one piece of evidence. A basket without ``customer_id``, that of a guest, is a customer of its own.
+    Where no basket holds both, the lower end is 0 and the upper one that of a Poisson count of 0.
 
     ValueError: a missing column, an empty side, what ``basket_table`` refuses, a level outside (0, 1).
 
@@ -108,9 +108,9 @@ def _size_groups(size: np.ndarray) -> np.ndarray:
 class Baskets:
     """Baskets by position, sorted by customer, to ask which of them hold a set of items.
 
-    ``table`` is that of ``basket_table``; ``customer`` numbers each basket's customer (the basket itself where the log
-    has none); ``size`` counts its different items; ``by_size`` groups baskets of about the same size, and the ``room``
-    of a group is the sum of share (1 - share) over the items.
+    ``table`` is that of ``basket_table``; ``customer`` numbers each basket's customer (a new one for each
+    basket that has none); ``size`` counts its different items; ``by_size`` groups baskets of about the same size, and
+    the ``room`` of a group is the sum of share (1 - share) over the items.
     """
 
     def __init__(self, lines: pd.DataFrame):
@@ -120,7 +120,9 @@ class Baskets:
         self.customer = np.arange(self.n)
         if "customer_id" in table.columns:
             first = np.unique(basket, return_index=True)[1]
-            self.customer = pd.factorize(table["customer_id"].iloc[first])[0]
+            self.customer, customers = pd.factorize(table["customer_id"].iloc[first])
+            guest = self.customer < 0
+            self.customer[guest] = len(customers) + np.arange(guest.sum())
         self.n_customers = int(self.customer.max()) + 1
         self.basket = basket
         self.item, self.items = sorted_codes(table["item_id"])

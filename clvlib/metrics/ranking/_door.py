@@ -5,26 +5,33 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-__all__ = ["checked_buyers", "checked_lists", "checked_relevant", "same_ids"]
+__all__ = ["checked_buyers", "checked_lists", "checked_ranks", "checked_relevant", "same_ids"]
 
 _PAIR = ("customer_id", "item_id")
 
 
 def checked_lists(recommendations: pd.DataFrame, *, n: int) -> pd.DataFrame:
     """``customer_id``, ``rank`` (int), ``item_id`` of the first n ranks, each item and each rank once a customer."""
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}.")
     _need(recommendations, ("customer_id", "rank", "item_id"), "The lists")
-    rank = pd.to_numeric(recommendations["rank"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    bad = int((~(rank >= 1) | (rank % 1 != 0)).sum())
-    if bad:
-        raise ValueError(f"{bad} of {len(rank)} rows of the lists have a rank that is no whole number from 1 on.")
+    rank = checked_ranks(recommendations, n=n)
     listed = _plain_ids(recommendations.loc[rank <= n, ["customer_id", "rank", "item_id"]]).astype({"rank": "int64"})
     for key in (["customer_id", "item_id"], ["customer_id", "rank"]):
         twice = int(listed.duplicated(key).sum())
         if twice:
             raise ValueError(f"{twice} rows of the lists repeat a pair of {' and '.join(key)}; keep one.")
     return listed
+
+
+def checked_ranks(recommendations: pd.DataFrame, *, n: int) -> np.ndarray:
+    """The ranks (float) of lists that also have an ``item_id``."""
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}.")
+    _need(recommendations, ("rank", "item_id"), "The lists")
+    rank = pd.to_numeric(recommendations["rank"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    bad = int((~(rank >= 1) | (rank % 1 != 0)).sum())
+    if bad:
+        raise ValueError(f"{bad} of {len(rank)} rows of the lists have a rank that is no whole number from 1 on.")
+    return rank
 
 
 def checked_relevant(relevant: pd.DataFrame) -> pd.DataFrame:

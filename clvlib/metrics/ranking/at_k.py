@@ -2,10 +2,12 @@
 
 They read ``hits``: shape (customers, at least k), true where the item at rank ``column + 1`` is relevant; a place
 that a short list leaves empty is false. ``n_relevant``, shape (customers,), counts what the customer really bought,
-whether listed or not.
+whether listed or not; one number says the same of all. A metric refuses (ValueError) hits with a NaN, a k that is no
+whole number from 1 on, and customers with fewer relevant items than hits.
 """
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 __all__ = [
@@ -36,7 +38,8 @@ def recall_at_k(hits: ArrayLike, n_relevant: ArrayLike, *, k: int) -> np.ndarray
     >>> recall_at_k([[True, False, True, False]], [5], k=4)
     array([0.4])
     """
-    return _divide(_first(hits, k).sum(axis=1), n_relevant)
+    first = _first(hits, k)
+    return _divide(first.sum(axis=1), _relevant(n_relevant, first))
 
 
 def hit_rate_at_k(hits: ArrayLike, *, k: int) -> np.ndarray:
@@ -57,9 +60,9 @@ def ndcg_at_k(hits: ArrayLike, n_relevant: ArrayLike, *, k: int) -> np.ndarray:
     >>> ndcg_at_k([[True, False, True]], [2], k=3).round(4)
     array([0.9197])
     """
-    discount = _discount(k)
-    best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(np.asarray(n_relevant, dtype=int), k)]
-    return _divide(_first(hits, k) @ discount, best)
+    first, discount = _first(hits, k), _discount(k)
+    best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(_relevant(n_relevant, first), k)]
+    return _divide(first @ discount, best)
 
 
 def graded_ndcg_at_k(grades: ArrayLike, relevant_grades: ArrayLike, *, k: int, exponential: bool = False) -> np.ndarray:
@@ -73,7 +76,8 @@ def graded_ndcg_at_k(grades: ArrayLike, relevant_grades: ArrayLike, *, k: int, e
     relevant_grades: shape (customers, m), the grades of all the customer's relevant items, listed or not, in any
         order, filled up with 0.
 
-    ValueError: a grade that is negative or not finite.
+    ValueError: a grade that is negative or not finite; a list with better grades than the relevant ones it is held
+    against.
 
     >>> graded_ndcg_at_k([[3, 2, 3, 0, 1, 2]], [[3, 2, 3, 0, 1, 2, 3, 2]], k=6).round(3)
     array([0.785])
@@ -83,7 +87,13 @@ def graded_ndcg_at_k(grades: ArrayLike, relevant_grades: ArrayLike, *, k: int, e
         bad = int((~np.isfinite(values) | (values < 0)).sum())
         if bad:
             raise ValueError(f"{bad} of {values.size} {name} are negative or not finite; 0 stands for not relevant.")
+    if len(listed) != len(relevant):
+        raise ValueError(f"grades are those of {len(listed)} customers, relevant_grades those of {len(relevant)}.")
     best = -np.sort(-relevant, axis=1)
+    found = -np.sort(-_places(listed, k, 0.0), axis=1)
+    bad = int((found > _places(best, k, 0.0)).any(axis=1).sum())
+    if bad:
+        raise ValueError(f"{bad} of {len(listed)} lists hold better grades than relevant_grades has for the customer.")
     if exponential:
         listed, best = np.exp2(listed) - 1, np.exp2(best) - 1
     discount = _discount(k)
@@ -101,7 +111,7 @@ def average_precision_at_k(hits: ArrayLike, n_relevant: ArrayLike, *, k: int) ->
     """
     first = _first(hits, k)
     precision = np.cumsum(first, axis=1) / np.arange(1, k + 1)
-    return _divide((first * precision).sum(axis=1), np.minimum(np.asarray(n_relevant), k))
+    return _divide((first * precision).sum(axis=1), np.minimum(_relevant(n_relevant, first), k))
 
 
 def reciprocal_rank_at_k(hits: ArrayLike, *, k: int) -> np.ndarray:
@@ -116,21 +126,41 @@ def reciprocal_rank_at_k(hits: ArrayLike, *, k: int) -> np.ndarray:
 
 def _first(hits: ArrayLike, k: int) -> np.ndarray:
     """The first k places as booleans, padded with misses."""
-    return _places(np.asarray(hits, dtype=bool), k, False)
+    hits = np.asarray(hits)
+    if hits.dtype != bool and (bad := int(pd.isna(hits).sum())):
+        raise ValueError(f"{bad} of {hits.size} hits are missing; a place that is empty is a miss, False.")
+    return _places(hits.astype(bool), k, False)
+
+
+def _relevant(n_relevant: ArrayLike, first: np.ndarray) -> np.ndarray:
+    """The numbers of relevant items as integers, one a customer."""
+    number = np.asarray(n_relevant, dtype=float)
+    if number.ndim and number.shape != (len(first),):
+        raise ValueError(f"n_relevant has the shape {number.shape}, hits are those of {len(first)} customers.")
+    number = np.broadcast_to(number, (len(first),))
+    bad = int((~np.isfinite(number) | (number < 0) | (number % 1 != 0)).sum())
+    if bad:
+        raise ValueError(f"{bad} of {number.size} n_relevant are no whole number from 0 on.")
+    if few := int((number < first.sum(axis=1)).sum()):
+        raise ValueError(f"{few} of {number.size} customers have fewer relevant items (n_relevant) than hits.")
+    return number.astype(np.int64)
 
 
 def _places(values: np.ndarray, k: int, empty: float | bool) -> np.ndarray:
     """The first k columns, filled up with ``empty``."""
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}.")
+    _check(k)
     if values.ndim != 2:
         raise ValueError(f"hits have one row a customer and one column a rank; these have {values.ndim} dimension(s).")
     return np.pad(values[:, :k], ((0, 0), (0, max(0, k - values.shape[1]))), constant_values=empty)
 
 
+def _check(k: int) -> None:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be at least 1, a whole number, not {k!r}.")
+
+
 def _discount(k: int) -> np.ndarray:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}.")
+    _check(k)
     return 1 / np.log2(np.arange(2, k + 2))
 
 

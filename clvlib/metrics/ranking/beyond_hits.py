@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from clvlib.metrics.ranking._door import checked_buyers, checked_lists, checked_relevant, same_ids
+from clvlib.metrics.ranking._door import checked_buyers, checked_lists, checked_ranks, checked_relevant, same_ids
 
 __all__ = ["average_popularity", "catalogue_coverage", "novelty", "popularity_bias"]
 
@@ -13,11 +13,13 @@ __all__ = ["average_popularity", "catalogue_coverage", "novelty", "popularity_bi
 def catalogue_coverage(recommendations: pd.DataFrame, *, n: int, n_catalogue: int) -> float:
     """Which share of the ``n_catalogue`` items that could be listed is on at least one list of length n?
 
+    ValueError: no column ``rank`` or ``item_id``, a rank that is no whole number, fewer ``n_catalogue`` than listed.
+
     >>> lists = pd.DataFrame({"customer_id": ["a", "b"], "rank": [1, 1], "item_id": ["x", "y"]})
     >>> catalogue_coverage(lists, n=1, n_catalogue=8)
     0.25
     """
-    listed = recommendations.loc[recommendations["rank"] <= n, "item_id"].nunique()
+    listed = recommendations.loc[checked_ranks(recommendations, n=n) <= n, "item_id"].nunique()
     if not 0 < n_catalogue >= listed:
         raise ValueError(f"n_catalogue={n_catalogue}, but {listed} different items are on the lists.")
     return listed / n_catalogue

@@ -110,3 +110,20 @@ def test_bad_input_is_refused_with_a_remedy(lines):
         cross_sell_table(rules, lines.assign(customer_id="a"), lift_rate=0.1, margin_rate=0.3)
     with pytest.raises(ValueError, match="need a column amount"):
         offer_outcomes(rules, lines.drop(columns="amount"), margin_rate=0.3)
+
+
+def test_baskets_of_guests_are_priced_like_those_of_customers_who_come_once():
+    rules = pd.DataFrame({"antecedents": [("tea",)], "consequents": [("pot",)]})
+    named = pd.DataFrame(
+        {
+            **{"customer_id": [*"aabccd"], "order_id": [1, 1, 2, 3, 3, 4], "item_id": ["tea", "pot", "tea"] * 2},
+            **{"amount": [2.0, 9.0, 2.0, 9.0, 2.0, 2.0], "timestamp": pd.Timestamp("2024-01-01")},
+        }
+    )
+    guests = named.assign(customer_id=named["customer_id"].where(named["customer_id"] == "a"))
+    by_name, by_guest = (
+        cross_sell_table(rules, lines, lift_rate=0.5, margin_rate=0.3) for lines in (named, guests)
+    )
+    pd.testing.assert_frame_equal(by_guest, by_name)
+    taken = offer_outcomes(rules, guests, margin_rate=0.3)
+    assert taken["customer_id"].isna().sum() == len(taken) - 1

@@ -162,3 +162,15 @@ def test_nothing_frequent_is_an_empty_table():
     assert found.empty
     one = frequent_itemsets(long_table([["a"]]), min_support=1.0)
     assert one["itemsets"].tolist() == [("a",)]
+
+
+def test_categories_are_sorted_as_ids_and_not_in_the_order_they_appear():
+    plain = pd.DataFrame({"order_id": [10, 10, 9, 9], "item_id": ["tea", "cup", "tea", "cup"]})
+    shown = plain.assign(
+        item_id=pd.Categorical(plain["item_id"], categories=["tea", "pot", "cup"]),
+        order_id=pd.Categorical(plain["order_id"], categories=[10, 9]),
+    )
+    pd.testing.assert_frame_equal(
+        frequent_itemsets(shown, min_support=0.5), frequent_itemsets(plain, min_support=0.5)
+    )
+    pd.testing.assert_frame_equal(basket_table(shown), basket_table(plain))

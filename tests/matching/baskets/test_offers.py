@@ -39,3 +39,8 @@ def test_the_best_rule_or_else_the_other_offer():
     assert filled["consequents"].tolist() == [("a",), ("c",)]
     with pytest.raises(ValueError, match="no column leverage"):
         rule_offers([("a",)], rules, by="leverage")
+
+
+def test_of_equally_frequent_categories_the_smaller_id_is_offered():
+    baskets = pd.DataFrame({"order_id": [1, 1], "item_id": pd.Categorical(["tea", "cup"], categories=["tea", "cup"])})
+    assert bestseller_offers([("pot",)], baskets)["consequents"].tolist() == [("cup",)]

@@ -121,3 +121,12 @@ def test_no_rules_and_bad_rules():
         validate_rules(rules, lines, level=95)
     one = validate_rules(rules, lines.head(2).assign(customer_id="a"))
     assert one["verdict"].item() == "not shown"
+
+
+def test_a_guest_is_a_customer_of_its_own():
+    rng = np.random.default_rng(0)
+    lines = lines_of(rng.random((60, 3)) < 0.5)
+    rules = pd.DataFrame({"antecedents": [(0,)], "consequents": [(1,)]})
+    named = lines.assign(customer_id=lines["order_id"].map(lambda order: "a" if order < 10 else f"guest {order}"))
+    guests = lines.assign(customer_id=named["customer_id"].where(named["customer_id"] == "a"))
+    pd.testing.assert_frame_equal(validate_rules(rules, guests), validate_rules(rules, named))
