@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from clvlib.matching.interactions import encode
-from clvlib.matching.lists import Recommender, checked_ids, checked_n
+from clvlib.matching.interactions import as_table, encode
+from clvlib.matching.lists import Recommender, checked_ids, checked_n, checked_whole
 from clvlib.metrics.ranking import ndcg_at_k
 
 __all__ = ["Blend"]
@@ -88,11 +88,14 @@ class Blend(Recommender):
         fitted : names to models that have learnt from the same ``interactions`` already, to spare their training.
 
         Every mixture on the grid is tried. ``cautious`` takes, of those whose paired difference to the best one is no
-        larger than its standard error over the customers, the one with the fewest members (Breiman et al. 1984), since
-        the best of many is also the luckiest; of equal ones the first, and the grid begins with all the weight on the
-        first member. ValueError: no pair to judge by, and what ``fit`` refuses.
+        larger than its standard error over the customers, one with the fewest members (Breiman et al. 1984), since
+        the best of many is also the luckiest; of equally few, those named first in ``models``, and of these the best
+        weights. So name the members in the order of their cost, the cheapest first: where no difference is shown, the
+        dearer one has to prove itself. ValueError: no pair to judge by, and what ``fit`` refuses.
         """
         self._check()
+        interactions, validation = as_table(interactions), as_table(validation)
+        encode(interactions)
         pairs = self._pairs_to_judge(interactions, validation, exclude_seen)
         customers = np.sort(pairs["customer_id"].unique())
         if len(customers) > _JUDGED:
@@ -118,8 +121,13 @@ class Blend(Recommender):
         trials["standard_error"] = [(best - each).std() / np.sqrt(len(each)) for each in by_customer]
         self.trials_ = trials
         near = trials[best.mean() - trials["ndcg"] <= (trials["standard_error"] if self.cautious else 0.0) + 1e-12]
-        members = (near[list(models)] > 0).sum(axis=1) if self.cautious else 0 * near["ndcg"]
-        fewest = near[members == members.min()]
+        if self.cautious:  # the fewest members; of equally few, those named first
+            used = near[list(models)] > 0
+            fewest = near[used.sum(axis=1) == used.sum(axis=1).min()]
+            used = used.loc[fewest.index]
+            fewest = fewest[(used == used.loc[used.sort_values(list(models), ascending=False).index[0]]).all(axis=1)]
+        else:
+            fewest = near
         self.weights_ = fewest.loc[fewest["ndcg"].round(12).idxmax(), list(models)].rename("weight")
         return self
 
@@ -142,9 +150,9 @@ class Blend(Recommender):
     def recommend(
         self,
         customers: Iterable | None = None,
-        *,
         n: int = 10,
         exclude_seen: bool = True,
+        *,
         candidates: Iterable | None = None,
     ) -> pd.DataFrame:
         """As :meth:`Recommender.recommend`. Members of weight 0 are not asked.
@@ -184,13 +192,12 @@ class Blend(Recommender):
         return reasons
 
     def _check(self) -> None:
-        if not self.models:
+        if not isinstance(self.models, Mapping) or not self.models:
             raise ValueError("A blend needs at least one model: pass names to recommenders.")
         if self.scale not in ("rank", "score"):
             raise ValueError(f"scale must be rank or score, not {self.scale!r}.")
         for name in ("depth", "n_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+            checked_whole(name, getattr(self, name))
         if self.weights is not None:
             self._check_names("weights", self.weights)
             weights = np.array(list(self.weights.values()), dtype=float)

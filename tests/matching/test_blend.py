@@ -128,6 +128,20 @@ def test_a_mixture_must_earn_its_second_member_breiman_et_al_1984():
     assert (shown.weights_ > 0).all()
 
 
+def test_where_no_difference_is_shown_the_member_named_first_is_taken():
+    """13 of 24 customers buy what the second member says, 11 what the first does: no more than chance."""
+    past = pd.DataFrame({"customer_id": [f"c{c:02d}" for c in range(24)], "item_id": "p"})
+    past = pd.concat([past, pd.DataFrame({"customer_id": "z", "item_id": ["i00", "i12"]})])
+    members = {"cheap": Fixed((("i00", 1.0),)), "dear": Fixed((("i12", 1.0),))}
+    later = pd.DataFrame({"customer_id": [f"c{c:02d}" for c in range(24)], "item_id": ["i00"] * 11 + ["i12"] * 13})
+    option = {"depth": 1, "n_steps": 1}
+    for choice, taken in ((True, "cheap"), (False, "dear")):
+        blend = Blend(members, cautious=choice, **option).fit_weights(past, later)
+        assert blend.weights_.idxmax() == taken
+    turned = Blend(dict(reversed(members.items())), **option).fit_weights(past, later)
+    assert turned.weights_.idxmax() == "dear"
+
+
 def test_members_are_copied_and_trained_ones_can_be_given(two_kinds):
     past, later = two_kinds
     members = {"bestsellers": Popularity(), "neighbours": ItemKNN(n_neighbors=5)}

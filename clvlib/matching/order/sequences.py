@@ -27,8 +27,8 @@ def events_table(lines: pd.DataFrame) -> pd.DataFrame:
     :func:`~clvlib.matching.interactions_table`, but a repeated purchase keeps its own row and time. Items of one
     ``timestamp`` are one basket and have no order among them.
 
-    Returns ``customer_id``, ``item_id``, ``timestamp``, sorted by customer, time and item. Raises ValueError if the
-    log has no ``item_id`` or nothing is left.
+    Returns ``customer_id``, ``item_id``, ``timestamp``, sorted by customer, time and item. Raises ValueError if one of
+    the four columns is not in the log, or nothing is left.
 
     Examples
     --------
@@ -42,6 +42,11 @@ def events_table(lines: pd.DataFrame) -> pd.DataFrame:
     """
     if "item_id" not in lines.columns:
         raise ValueError("The log has no column item_id; map the shop's article number to it.")
+    missing = [column for column in (*_EVENT, "amount") if column not in lines.columns]
+    if missing:
+        raise ValueError(
+            f"Events need a column {', '.join(missing)}; the log has {', '.join(map(str, lines.columns))}."
+        )
     bought = lines[(lines["amount"] > 0) & lines["item_id"].notna()]
     if bought.empty:
         raise ValueError(
@@ -146,9 +151,11 @@ def shuffle_order(events: pd.DataFrame, *, random_state: int) -> pd.DataFrame:
 def repeats_by_lag(events: pd.DataFrame, *, max_lag: int) -> pd.Series:
     """Which share of what is bought was also in the basket so many baskets before? A first look for order.
 
-    For each lag from 1 to ``max_lag``: of all items in baskets that have a basket ``lag`` places before, the share
-    that was in that one too. Where order matters, near baskets are more alike than far ones, and the curve falls; of
-    the same events after :func:`shuffle_order` it is level. NaN for a lag that no history is long enough for.
+    For each lag from 1 to ``max_lag``: of all items in baskets with at least ``max_lag`` baskets of the customer before
+    them, the share that was in the one ``lag`` places before too. The same items are asked at every lag; else only
+    loyal customers would reach the far ones, and the curve would rise with them. Where order matters, near baskets are
+    more alike than far ones, and the curve falls; of the same events after :func:`shuffle_order` it is level. NaN if
+    no history is longer than ``max_lag`` baskets.
 
     Returns a Series ``share`` by ``lag``. Raises as ``encode_events``; ValueError for a ``max_lag`` below 1.
 
@@ -166,9 +173,10 @@ def repeats_by_lag(events: pd.DataFrame, *, max_lag: int) -> pd.Series:
     basket = np.repeat(np.arange(n_baskets), np.diff(sequences.basket_start))
     first = np.repeat(sequences.customer_start[:-1], np.diff(sequences.customer_start))[basket]
     bought = basket * len(pairs.items) + sequences.items
+    late = bought[basket - first >= max_lag]
     share = {}
     for lag in range(1, max_lag + 1):
-        asked = bought[basket - first >= lag] - lag * len(pairs.items)
+        asked = late - lag * len(pairs.items)
         there = bought[np.searchsorted(bought, asked).clip(max=len(bought) - 1)] == asked  # bought is in order
         share[lag] = there.mean() if len(asked) else np.nan
     return pd.Series(share, name="share").rename_axis("lag")
