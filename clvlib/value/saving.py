@@ -274,7 +274,7 @@ def _model(saved: Any, role: str, known: Mapping[str, str]) -> Any:
     name = saved.get("class") if isinstance(saved, Mapping) else None
     if name not in known:
         raise ValueError(f"{role} is no saved model of a known class (it says {name!r}; known: {', '.join(known)})")
-    kind = getattr(importlib.import_module(f"clvlib.value.{known[name]}"), name)
+    kind = getattr(importlib.import_module(f"clvlib.value.purchases.{known[name]}"), name)
     return kind.from_dict(saved)
 
 
