@@ -90,6 +90,7 @@ def report(
 ) -> None:
     """Run the chapters of SCENARIO (a file such as params/default.yaml) and write a report."""
     from clvlib.reporting.parameters import ChapterError, find_chapters
+    from clvlib.reporting.plan import too_short
     from clvlib.reporting.run import OutputError, prepare_output
     from clvlib.reporting.run import report as run_report
     from clvlib.reporting.scenario import ScenarioError, chosen, load_scenario
@@ -112,6 +113,8 @@ def report(
         raise _Refused(str(error)) from None
     if checked.ledger is not None:  # what the figures are computed without, before any is believed
         click.echo(f"{checked.log_path}\n{checked.ledger.report()}", err=True)
+        if short := too_short(checked, selected):
+            click.echo(short, err=True)
     try:
         with _Display() as display:
             run = run_report(
@@ -123,6 +126,11 @@ def report(
         raise _Failed(str(error)) from None
     if run["status"] == "interrupted":
         click.echo("interrupted: what is finished is kept; the same command goes on from there", err=True)
+    stems = {chapter.stem for chapter in selected or checked.chapters}
+    asked = [record for record in run["chapters"] if record["stem"] in stems]
+    if all(record["status"] == "not_applicable" for record in asked):
+        reasons = list(dict.fromkeys(record["reason"] for record in asked))
+        raise _Refused("\n".join(["nothing was run", *(f"  - {reason}" for reason in reasons)]))
     click.echo(str((out / "index.html").resolve()))
     sys.exit({"ok": 0, "failed": 1, "interrupted": 130}[run["status"]])
 

@@ -55,8 +55,8 @@ def merge_lists(out: Path, run: dict[str, Any]) -> list[Path]:
     """Write ``lists/<chapter>.parquet`` and ``.csv``, one row a place of a customer's list; returns the paths.
 
     A chapter's lists stand alone: no two methods' lists are mixed. ``currency``, ``as_of``, ``horizon_days`` and
-    ``run_id`` are added to every row, since a row may leave its file. What an earlier run left (``run["lists"]``) and
-    this one has not is removed, and no other file.
+    ``run_id`` are added to every row, since a row may leave its file. The CSV has money to the cent. What an earlier
+    run left (``run["lists"]``) and this one has not is removed, and no other file.
     """
     folder = out / "lists"
     written: list[Path] = []
@@ -65,7 +65,7 @@ def merge_lists(out: Path, run: dict[str, Any]) -> list[Path]:
             table = pd.read_parquet(path.parent / document["lists"])
             facts = {name: document[name] for name in ("as_of", "horizon_days")}
             table = table.assign(currency=document["data"]["currency"], **facts, run_id=run["run_id"])
-            written += _write_both(table, folder, path.parent.name)
+            written += _write_both(table, folder, path.parent.name, cents=("expected_margin",))
     _remove(folder, run.get("lists", []), written)
     return written
 
@@ -113,8 +113,11 @@ def inert(text: str) -> str:
     return re.sub(f"(?:{_START})(?={_FORMULA})", "'", text)
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """UTF-8 with a mark for Excel; text cells and headings that start like a formula get an apostrophe in front."""
+def write_csv(table: pd.DataFrame, path: Path, *, cents: tuple[str, ...] = ()) -> None:
+    """UTF-8 with a mark for Excel; text cells and headings that start like a formula get an apostrophe in front.
+
+    ``cents`` are columns of numbers that get two digits behind the point.
+    """
     safe = table.rename(columns=lambda name: inert(str(name)))
     for position, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_datetime64_any_dtype(dtype):
@@ -125,19 +128,21 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
             else:
                 mended = text.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
             safe.isetitem(position, mended)
+    for name in cents:
+        safe[name] = [f"{value + 0.0:.2f}" for value in table[name].round(2)]  # no -0.00
     # As RFC 4180 ends lines; it also makes the writer quote a lone carriage return, which would begin a row.
     # Ten digits: more than any figure here is worth, and 3.531 instead of 3.5309999999999997.
     safe.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", float_format="%.10g")
 
 
-def _write_both(table: pd.DataFrame, folder: Path, stem: str) -> list[Path]:
-    """Parquet for programs, CSV for people; each whole or not at all."""
+def _write_both(table: pd.DataFrame, folder: Path, stem: str, *, cents: tuple[str, ...] = ()) -> list[Path]:
+    """Parquet for programs, CSV for people (of whom nobody wants more than cents); each whole or not at all."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{stem}.parquet", folder / f"{stem}.csv"]
     for path in paths:
         part = path.with_suffix(f".part{path.suffix}")
         if path.suffix == ".csv":
-            write_csv(table, part)
+            write_csv(table, part, cents=cents)
         else:
             table.to_parquet(part, index=False)
         os.replace(part, path)

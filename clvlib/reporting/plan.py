@@ -19,10 +19,12 @@ from clvlib.datasets import AVAILABLE, Dataset, Source, fetch, load, status_tabl
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.scenario import Scenario
 
-__all__ = ["Task", "fetch_missing", "leave_out", "make_plan", "own_data", "versions"]
+__all__ = ["Task", "fetch_missing", "leave_out", "make_plan", "own_data", "too_short", "versions"]
 
 #: What is assumed of a chapter that has never run: a model with TensorFlow.
 _UNKNOWN_MB = 1000.0
+#: What a shop calls the columns that its log may lack.
+_YOURS = {"item_id": "your article number", "item_text": "your description of the article"}
 #: What is taken over from an earlier run.
 _KEPT = ("status", "reason", "notebook", "handover", "seconds", "overhead_seconds", "peak_mb")
 #: Distributions whose version a result may hang on.
@@ -130,7 +132,44 @@ def leave_out(tasks: list[Task], scenario: Scenario) -> None:
         if missing:
             said = f"{', '.join(missing[:-1])} and {missing[-1]}" if len(missing) > 1 else missing[0]
             name = scenario.log.name if task.own_log else dataset
-            task.record |= {"status": "not_applicable", "reason": f"the log {name} has no column {said}"}
+            reason = f"the log {name} has no column {said}"
+            if task.own_log:
+                yours = " and ".join(f"{_YOURS.get(column, 'your column of it')} to {column}" for column in missing)
+                reason += f"; map {yours} under data: columns, if you have it"
+            task.record |= {"status": "not_applicable", "reason": reason}
+
+
+def too_short(scenario: Scenario, only: list[Chapter] | None) -> str | None:
+    """What to tell an analyst whose log is less than three times as long as a chapter's ``holdout_days``.
+
+    A third is the check, a third may choose between models, and something must be left to learn from.
+    """
+    if scenario.ledger is None:
+        return None
+    when, columns = scenario.ledger.lines["timestamp"], own_data(scenario).columns | {*REQUIRED}
+    days = (when.max().normalize() - when.min().normalize()).days + 1
+    short, set_to, beyond = [], [], []
+    for chapter in scenario.chapters:
+        wanted = scenario.parameters[chapter.stem].get("holdout_days")
+        own = "dataset" in chapter.parameters and "dataset" not in scenario.given[chapter.stem]
+        if not own or wanted is None or days >= 3 * wanted or not {*chapter.needs} <= columns:
+            continue
+        if only is not None and chapter not in only:
+            continue
+        short.append(f"{chapter.number} ({wanted})")
+        try:
+            third = chapter.parameters["holdout_days"].checked(days // 3)
+            set_to.append(f'"{chapter.number}": {{holdout_days: {third}}}')
+        except ValueError:  # shorter than the chapter allows
+            beyond.append(chapter.number)
+    if not short:
+        return None
+    said = [f"the log has {days} days, less than three times the holdout_days of chapter {', '.join(short)}"]
+    if set_to:
+        said.append(f"remedy, in the scenario: overrides: {{{', '.join(set_to)}}}")
+    if beyond:
+        said.append(f"too short for chapter {', '.join(beyond)}: list the others under chapters")
+    return "\n  ".join(said)
 
 
 def fetch_missing(scenario: Scenario) -> list[str]:

@@ -239,6 +239,22 @@ def test_a_changed_log_is_read_again_and_an_unchanged_one_is_not_run_again(repor
     assert handover(out)["data"]["customers"] == 51
 
 
+def test_a_log_without_the_column_that_all_asked_chapters_need_is_exit_code_2(clv, chapters, tmp_path):
+    chapters.add_customers("21_lists", needs=", item_id")
+    chapters.add_customers("31_clv")
+    (tmp_path / "noitem.csv").write_text(GOOD)
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text("title: t\ndata: {name: noitem, path: noitem.csv}\n")
+    for _ in range(2):  # the second time from what the first has left
+        code, printed, told = clv("report", scenario, "--out", tmp_path / "out", "--only", "2.1")
+        assert (code, printed) == (2, "")
+        assert "nothing was run" in told
+        assert "has no column item_id; map your article number to item_id under data: columns" in told
+    code, _, told = clv("report", scenario, "--out", tmp_path / "out", "--no-fork")
+    assert code == 0
+    assert "2.1 21_lists: does not apply (the log noitem has no column item_id; map" in told
+
+
 def test_an_unreadable_file_is_told(report, tmp_path):
     (tmp_path / "log.csv").mkdir()  # root reads everything else
     code, _, told = report(None)

@@ -232,6 +232,16 @@ def test_issue_4_lists_are_written_by_chapter_and_inert_in_a_spreadsheet(handed,
     assert shown["expected_margin"].tolist() == [-0.5, 2.0]
 
 
+def test_money_of_lists_is_to_the_cent_for_people_and_whole_for_programs(handed, tmp_path):
+    handed("21_cf", table(customer_id=["a"], clv=[1.0]))
+    margins = [6.2749999999, -0.001, 1234567.5, -2.5]
+    give_lists(tmp_path, "21_cf", table(customer_id=list("abcd"), rank=1, expected_margin=margins))
+    merge_lists(tmp_path, handed.run)
+    shown = pd.read_csv(tmp_path / "lists" / "21_cf.csv", dtype="str")
+    assert shown["expected_margin"].tolist() == ["6.27", "0.00", "1234567.50", "-2.50"]
+    assert pd.read_parquet(tmp_path / "lists" / "21_cf.parquet")["expected_margin"].tolist() == margins
+
+
 def test_chapters_without_lists_leave_no_folder(handed, tmp_path):
     handed("31_clv", table(customer_id=["a"], clv=[1.0]))
     handed("21_cf", table(customer_id=["a"], n=[1]), status="failed")

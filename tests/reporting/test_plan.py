@@ -8,7 +8,7 @@ from nbformat.v4 import new_output
 
 from clvlib.reporting import plan
 from clvlib.reporting.parameters import find_chapters
-from clvlib.reporting.plan import leave_out, make_plan, versions
+from clvlib.reporting.plan import leave_out, make_plan, too_short, versions
 from clvlib.reporting.scenario import load_scenario
 
 LOG = "customer_id,timestamp,amount\na,2020-01-01,5\n"
@@ -141,6 +141,31 @@ def test_a_log_without_a_needed_column_leaves_the_chapter_out(chapters, planned,
     assert planned().record["reason"] == "the log cdnow has no column item_id and item_text"
     (tmp_path / "log.csv").write_text("customer_id,timestamp,amount,item_id\na,2020-01-01,5,x\n")
     record = planned("title: t\ndata: {name: shop, path: log.csv}").record
-    assert (record["status"], record["reason"]) == ("not_applicable", "the log shop has no column item_text")
+    assert (record["status"], record["reason"]) == (
+        "not_applicable",
+        "the log shop has no column item_text; "
+        "map your description of the article to item_text under data: columns, if you have it",
+    )
     (tmp_path / "log.csv").write_text("customer_id,timestamp,amount,item_id,item_text\na,2020-01-01,5,x,cup\n")
     assert planned("title: t\ndata: {name: shop, path: log.csv}").to_run
+
+
+def test_a_log_shorter_than_three_holdouts_is_told_with_the_remedy(chapters, tmp_path):
+    for stem, default, least in (("21_lists", 28, 1), ("25_rules", 7, 1), ("31_clv", 180, 30), ("32_more", 4, 1)):
+        needs = "item_id" if stem == "25_rules" else "customer_id"
+        declared = f'dataset: str = "cdnow"  # needs {needs}\nholdout_days: int = {default}  # in [{least}, 3650]'
+        chapters.add(stem, "1", parameters=declared)
+    (tmp_path / "log.csv").write_text("customer_id,timestamp,amount\na,2020-01-01T23:00:00,5\na,2020-01-21,5\n")
+    (tmp_path / "s.yaml").write_text("title: t\ndata: {name: shop, path: log.csv}")
+    found = find_chapters(chapters.path)
+    scenario = load_scenario(tmp_path / "s.yaml", found)
+    assert too_short(scenario, None) == (
+        "the log has 21 days, less than three times the holdout_days of chapter 2.1 (28), 3.1 (180)\n"
+        '  remedy, in the scenario: overrides: {"2.1": {holdout_days: 7}}\n'
+        "  too short for chapter 3.1: list the others under chapters"
+    )
+    assert "3.1" not in too_short(scenario, found[:1])
+    (tmp_path / "s.yaml").write_text('title: t\noverrides: {"2.1": {holdout_days: 7}}\ndata: {name: s, path: log.csv}')
+    assert too_short(load_scenario(tmp_path / "s.yaml", found), found[:1]) is None
+    (tmp_path / "s.yaml").write_text("title: t\n")
+    assert too_short(load_scenario(tmp_path / "s.yaml", found), None) is None
