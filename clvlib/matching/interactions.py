@@ -1,12 +1,25 @@
 """Who bought what, as a table and as a sparse matrix. A pair without a row is missing, not zero."""
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-__all__ = ["Interactions", "encode", "interactions_table", "stored", "with_data"]
+__all__ = [
+    "Interactions",
+    "as_table",
+    "check_array",
+    "checked_pairs",
+    "checked_timestamps",
+    "encode",
+    "interactions_table",
+    "is_number",
+    "stored",
+    "with_data",
+]
 
 
 def interactions_table(lines: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +36,9 @@ def interactions_table(lines: pd.DataFrame) -> pd.DataFrame:
     * ``amount``: what these lines cost, in the currency of the log;
     * ``timestamp``: the last such purchase.
 
-    Raises ValueError if the log has no ``item_id`` or nothing is left.
+    A line without a ``customer_id`` is nobody's and left out.
+
+    Raises ValueError if a column is missing or is no number or date where it should be one, or nothing is left.
 
     Examples
     --------
@@ -34,12 +49,21 @@ def interactions_table(lines: pd.DataFrame) -> pd.DataFrame:
       customer_id item_id  quantity  amount  timestamp
     0           a       x       2.0     5.0 2024-01-05
     """
+    lines = as_table(lines)
     if "item_id" not in lines.columns:
         raise ValueError("The log has no column item_id; map the shop's article number to it.")
-    bought = lines[(lines["amount"] > 0) & lines["item_id"].notna()]
+    missing = [name for name in ("customer_id", "timestamp", "amount") if name not in lines.columns]
+    if missing:
+        raise ValueError(
+            f"The log of {len(lines)} lines has no column {' and no column '.join(missing)}; "
+            "read it with clvlib.transactions.read_transactions, which translates a shop's names."
+        )
+    checked_timestamps(lines.loc[lines["timestamp"].notna()])
+    bought = lines[(_numbers(lines["amount"]) > 0) & lines["item_id"].notna() & lines["customer_id"].notna()]
     if bought.empty:
         raise ValueError(
-            f"None of the {len(lines)} lines has an item_id and a positive amount: no purchase to learn from."
+            f"None of the {len(lines)} lines has a customer_id, an item_id and a positive amount: "
+            "no purchase to learn from."
         )
     pair = ["customer_id", "item_id"]
     days = bought.assign(day=bought["timestamp"].dt.normalize()).drop_duplicates([*pair, "day"])
@@ -101,13 +125,80 @@ def stored(matrix: sparse.csr_array, row: np.ndarray, column: np.ndarray) -> np.
     return np.asarray(sparse.csr_matrix(matrix)[row, column], dtype=float).ravel()
 
 
-def encode(interactions: pd.DataFrame | sparse.sparray, *, half_life_days: float | None = None) -> Interactions:
+def is_number(value: Any) -> bool:
+    """Whether an option is a finite number, so that None and text are refused by name and not by a comparison.
+
+    >>> is_number(0.5), is_number("0.5"), is_number(None), is_number(float("nan"))
+    (True, False, False, False)
+    """
+    return isinstance(value, Real) and bool(np.isfinite(value))
+
+
+def as_table(frame: Any) -> pd.DataFrame:
+    """A frame of Polars (also lazy), Arrow or another kind that narwhals knows, as pandas; a pandas one as it is.
+
+    Raises ValueError for what is no table.
+
+    >>> import pyarrow
+    >>> as_table(pyarrow.table({"customer_id": ["a"], "item_id": ["x"]}))
+      customer_id item_id
+    0           a       x
+    """
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    import narwhals as nw
+
+    try:
+        known = nw.from_native(frame)
+    except TypeError:
+        kind = type(frame)
+        raise ValueError(f"This must be a table, as a pandas.DataFrame is, not {kind.__name__}.") from None
+    return (known.collect() if isinstance(known, nw.LazyFrame) else known).to_pandas()
+
+
+def checked_pairs(pairs: Any) -> pd.DataFrame:
+    """The table of ``customer_id`` and ``item_id`` that ``predict`` is asked for; ValueError if it is none."""
+    pairs = as_table(pairs)
+    absent = [column for column in ("customer_id", "item_id") if column not in pairs.columns]
+    if absent:
+        raise ValueError(f"predict needs the columns customer_id and item_id; {' and '.join(absent)} is not there.")
+    return pairs
+
+
+def checked_timestamps(table: pd.DataFrame) -> pd.Series:
+    """The column ``timestamp``, of dates and without a gap."""
+    timestamp = table["timestamp"]
+    if len(table) and not pd.api.types.is_datetime64_any_dtype(timestamp):
+        raise ValueError(
+            f"The column timestamp of {len(table)} rows must hold dates, not {timestamp.dtype}; see pandas.to_datetime."
+        )
+    missing = int(timestamp.isna().sum())
+    if missing:
+        raise ValueError(f"{missing} of {len(table)} rows have no timestamp; drop these rows first.")
+    return timestamp
+
+
+def check_array(ratings: np.ndarray) -> None:
+    """ValueError for an array that is not of two dimensions and dtype uint8, or in which nobody rated anything."""
+    if ratings.ndim != 2 or ratings.dtype != np.uint8:
+        raise ValueError(
+            f"A dense array of ratings has two dimensions and dtype uint8 (0: not rated), not shape {ratings.shape} "
+            f"and dtype {ratings.dtype}; other numbers belong into a table."
+        )
+    if not np.count_nonzero(ratings):
+        raise ValueError(f"None of the {ratings.size} cells holds a rating above 0: there is nothing to learn from.")
+
+
+def encode(
+    interactions: pd.DataFrame | sparse.sparray | np.ndarray, *, half_life_days: float | None = None
+) -> Interactions:
     """Positions instead of ids, after the checks every model needs.
 
     The value of a pair is its ``rating`` where the table has that column (a pair may then occur once), else its
     ``quantity``, else 1 for each row; quantities of repeated pairs are added. A rating may be any finite number, also
-    0 or below. Instead of a table a sparse matrix of quantities is taken, shape (customers, items): ids are then the
-    numbers of its rows and columns from 0.
+    0 or below. Frames of Polars and Arrow are read as those of pandas are; ids of a categorical column have the order
+    of the ids themselves. Instead of a table a sparse matrix of quantities is taken, or a dense array of ratings of
+    dtype uint8 where 0 means not rated, both of shape (customers, items): ids are then row and column numbers from 0.
 
     half_life_days: see :class:`Interactions`; ages are counted from the latest ``timestamp`` of the table.
 
@@ -124,8 +215,9 @@ def encode(interactions: pd.DataFrame | sparse.sparray, *, half_life_days: float
     """
     if sparse.issparse(interactions):
         return _from_matrix(interactions, half_life_days)
-    if not isinstance(interactions, pd.DataFrame):
-        raise ValueError(f"Interactions are a table (pandas.DataFrame), not {type(interactions).__name__}.")
+    if isinstance(interactions, np.ndarray):
+        return _from_array(interactions, half_life_days)
+    interactions = as_table(interactions)
     for column in ("customer_id", "item_id"):
         if column not in interactions.columns:
             there = ", ".join(map(str, interactions.columns))
@@ -160,7 +252,11 @@ def encode(interactions: pd.DataFrame | sparse.sparray, *, half_life_days: float
 
 def _codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Position of each id among the sorted different ones, 32 bits, and these."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        ids = ids.astype(ids.cat.categories.dtype)
     try:
+        if ids.dtype == object and pd.api.types.infer_dtype(ids) in ("mixed", "mixed-integer"):
+            sorted(ids.unique())  # pandas would put numbers before words
         code, different = pd.factorize(ids, sort=True)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in ids})
@@ -168,8 +264,6 @@ def _codes(ids: pd.Series) -> tuple[np.ndarray, pd.Index]:
             f"The {len(ids)} values of {ids.name} are of several kinds ({', '.join(kinds)}), which have no order; "
             f"turn the column into text first: .astype(str)."
         ) from error
-    if isinstance(different, pd.CategoricalIndex):
-        different = pd.Index(different.astype(different.categories.dtype))
     return code.astype(np.int32), pd.Index(different)
 
 
@@ -196,16 +290,11 @@ def _check_values(name: str | None, value: np.ndarray) -> None:
 
 def _kept(interactions: pd.DataFrame, half_life_days: float) -> np.ndarray:
     """How much of each row time has left, in (0, 1]."""
-    if not half_life_days > 0:
+    if not (isinstance(half_life_days, Real) and half_life_days > 0):
         raise ValueError(f"half_life_days must be above 0, or None for no decay, not {half_life_days}.")
     if "timestamp" not in interactions.columns:
         raise ValueError("half_life_days needs a column timestamp in the interactions.")
-    timestamp = interactions["timestamp"]
-    if not pd.api.types.is_datetime64_any_dtype(timestamp):
-        raise ValueError(f"The column timestamp must hold dates, not {timestamp.dtype}; see pandas.to_datetime.")
-    missing = int(timestamp.isna().sum())
-    if missing:
-        raise ValueError(f"{missing} of {len(interactions)} rows have no timestamp; drop these rows first.")
+    timestamp = checked_timestamps(interactions)
     age = (timestamp.max() - timestamp).dt.total_seconds().to_numpy() / 86_400
     return 0.5 ** (age / half_life_days)
 
@@ -223,3 +312,11 @@ def _from_matrix(quantities: sparse.sparray, half_life_days: float | None) -> In
         values.sum_duplicates()
     _check_values("quantity", values.data)
     return Interactions(pd.RangeIndex(values.shape[0]), pd.RangeIndex(values.shape[1]), values, explicit=False)
+
+
+def _from_array(ratings: np.ndarray, half_life_days: float | None) -> Interactions:
+    if half_life_days is not None:
+        raise ValueError("half_life_days needs a table with a column timestamp, not an array.")
+    check_array(ratings)
+    customers, items = map(pd.RangeIndex, ratings.shape)
+    return Interactions(customers, items, sparse.csr_array(ratings).astype(float), explicit=True)

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from clvlib.matching.interactions import Interactions
 from clvlib.matching.neighborhood.top_products import block_rows, top_columns, top_of_rows
 
-__all__ = ["Recommender", "block_rows", "checked_ids", "checked_n", "top_columns"]
+__all__ = ["Recommender", "block_rows", "checked_ids", "checked_n", "checked_whole", "top_columns"]
 
 #: Customers at a time where a model's scores are sparse, and cells of what is kept of them.
 _CUSTOMERS, _KEPT = 16_384, 20_000_000
@@ -27,6 +27,25 @@ def checked_n(n: int) -> int:
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}.")
     return n
+
+
+def checked_whole(name: str, value: int | None, *, none: str | None = None) -> None:
+    """ValueError for an option that is no whole number from 1 on; ``none`` says what None means where it is allowed.
+
+    >>> checked_whole("n_neighbors", 1.5, none="all")
+    Traceback (most recent call last):
+        ...
+    ValueError: n_neighbors must be a whole number from 1 on, or None for all, not 1.5.
+    """
+    if value is None and none is not None:
+        return
+    otherwise = "" if none is None else f", or None for {none}"
+    try:
+        whole = index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number from 1 on{otherwise}, not {value!r}.") from None
+    if whole < 1:
+        raise ValueError(f"{name} must be at least 1{otherwise}, not {value}.")
 
 
 def checked_ids(name: str, ids: Iterable) -> pd.Index:
@@ -56,9 +75,9 @@ class Recommender(BaseEstimator):
     def recommend(
         self,
         customers: Iterable | None = None,
-        *,
         n: int = 10,
         exclude_seen: bool = True,
+        *,
         candidates: Iterable | None = None,
     ) -> pd.DataFrame:
         """The n best items for each customer.

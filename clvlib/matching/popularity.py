@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from clvlib.matching.interactions import encode, with_data
+from clvlib.matching.interactions import as_table, checked_timestamps, encode, is_number, with_data
 from clvlib.matching.lists import Recommender
 
 __all__ = ["BuyAgain", "Popularity"]
@@ -28,14 +28,25 @@ class Popularity(Recommender):
         self.recent_days = recent_days
 
     def fit(self, interactions: pd.DataFrame) -> "Popularity":
-        """Count the customers of each item. ValueError: ``recent_days`` without a ``timestamp``; see ``encode``."""
+        """Count the customers of each item.
+
+        ValueError: ``recent_days`` not above 0, or with it no ``timestamp``, one that is no date or a missing one; see
+        ``encode`` for what else is refused and for tables of other kinds.
+        """
+        if self.recent_days is not None and not (is_number(self.recent_days) and self.recent_days > 0):
+            raise ValueError(f"recent_days must be above 0, or None for all days, not {self.recent_days!r}.")
+        if self.recent_days is None:
+            self._remember(encode(interactions))
+            self.popularity_ = self.buyers_
+            return self
+        if sparse.issparse(interactions) or isinstance(interactions, np.ndarray):
+            raise ValueError("recent_days needs a table with a column timestamp, not a matrix.")
+        interactions = as_table(interactions)
         self._remember(encode(interactions))
-        counted = interactions
-        if self.recent_days is not None:
-            if "timestamp" not in interactions.columns:
-                raise ValueError("recent_days needs a column timestamp in the interactions.")
-            latest = interactions["timestamp"].max()
-            counted = interactions[interactions["timestamp"] > latest - pd.Timedelta(days=self.recent_days)]
+        if "timestamp" not in interactions.columns:
+            raise ValueError("recent_days needs a column timestamp in the interactions.")
+        timestamp = checked_timestamps(interactions)
+        counted = interactions[timestamp > timestamp.max() - pd.Timedelta(days=float(self.recent_days))]
         pairs = counted[["customer_id", "item_id"]].drop_duplicates()
         buyers = pairs["item_id"].value_counts().reindex(self.items_, fill_value=0)
         self.popularity_ = buyers.to_numpy(dtype=float)
@@ -67,7 +78,7 @@ class BuyAgain(Recommender):
         self._remember(encode(interactions))
         return self
 
-    def recommend(self, customers=None, *, n=10, exclude_seen=False, candidates=None) -> pd.DataFrame:
+    def recommend(self, customers=None, n=10, exclude_seen=False, *, candidates=None) -> pd.DataFrame:
         """As :meth:`Recommender.recommend`; ValueError for ``exclude_seen=True``, which would leave nothing."""
         if exclude_seen:
             raise ValueError("BuyAgain lists what was seen; call recommend with exclude_seen=False.")

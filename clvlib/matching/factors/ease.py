@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from clvlib.matching._because import strongest_own_item
 from clvlib.matching.factors._threads import one_blas_thread
-from clvlib.matching.interactions import encode
+from clvlib.matching.interactions import encode, is_number
 from clvlib.matching.lists import Recommender, block_rows
 
 __all__ = ["EASE"]
@@ -62,13 +62,13 @@ class EASE(Recommender):
 
         ValueError: what ``encode`` refuses; ``l2`` not above 0; more items than the dense matrix may have.
         """
-        if not (np.isfinite(self.l2) and self.l2 > 0):
+        if not (is_number(self.l2) and self.l2 > 0):
             raise ValueError(f"l2 must be a number above 0, not {self.l2}.")
         data = encode(interactions)
         cells = len(data.items) * min(len(data.customers), len(data.items))
         if cells > _MAX_CELLS:
             raise ValueError(
-                f"The {len(interactions)} rows name {len(data.items)} different item_id and {len(data.customers)} "
+                f"The {data.values.nnz} pairs name {len(data.items)} different item_id and {len(data.customers)} "
                 f"customer_id; EASE would need a dense matrix of {8e-9 * cells:.1f} GB and stops at "
                 f"{8e-9 * _MAX_CELLS:.1f}. Leave out items that few customers bought, or take ItemKNN, which is sparse."
             )
@@ -131,6 +131,7 @@ class EASE(Recommender):
         # Whoever bought only what nobody combines has scores of 0: no opinion, and the order of rounding is none.
         largest = np.abs(scores).max(axis=1, initial=0.0)
         scores[largest <= 1e-12 * self._bought.data.max()] = np.nan
+        scores[:, self.buyers_ == 0] = np.nan  # an empty column of a matrix
         return scores if len(items) == len(self.items_) else scores[:, items]
 
 

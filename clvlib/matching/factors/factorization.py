@@ -10,8 +10,8 @@ from sklearn.exceptions import NotFittedError
 
 from clvlib.matching._because import strongest_own_item
 from clvlib.matching.factors._threads import one_blas_thread
-from clvlib.matching.interactions import Interactions, encode
-from clvlib.matching.lists import Recommender
+from clvlib.matching.interactions import Interactions, checked_pairs, encode, is_number
+from clvlib.matching.lists import Recommender, checked_whole
 
 __all__ = ["MatrixFactorization"]
 
@@ -75,11 +75,10 @@ class MatrixFactorization(Recommender):
         ValueError: what ``encode`` refuses; ``n_factors`` or ``n_iterations`` below 1; ``l2`` or ``alpha`` not above 0.
         """
         for name in ("n_factors", "n_iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+            checked_whole(name, getattr(self, name))
         for name in ("l2", "alpha"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} must be a number above 0, not {getattr(self, name)}.")
+            if not (is_number(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be a number above 0, not {getattr(self, name)!r}.")
         data = encode(interactions)
         self._remember(data)
         start = np.random.default_rng(self.random_state).normal(0, 0.1, (len(data.items), self.n_factors))
@@ -96,11 +95,7 @@ class MatrixFactorization(Recommender):
         self._check_fitted()
         if not self.interactions_.explicit:
             raise ValueError("predict needs a table with ratings; for purchases call recommend.")
-        absent = [column for column in ("customer_id", "item_id") if column not in pairs.columns]
-        if absent:
-            raise ValueError(
-                f"The pairs need the columns customer_id and item_id; {' and '.join(absent)} is not there."
-            )
+        pairs = checked_pairs(pairs)
         customer = self.interactions_.customers.get_indexer(pairs["customer_id"])
         item = self.items_.get_indexer(pairs["item_id"])
         here, there = customer >= 0, item >= 0
@@ -165,7 +160,11 @@ class MatrixFactorization(Recommender):
 
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         scores = self.customer_vectors_[customers] @ self.item_vectors_[items].T + self.item_bias_[items]
-        return scores + self.mean_ + self.customer_bias_[customers, None]
+        scores += self.mean_ + self.customer_bias_[customers, None]
+        # An empty row or column of a matrix: nobody was learnt about, and nothing; bestsellers fill up.
+        scores[np.diff(self.interactions_.values.indptr)[customers] == 0] = np.nan
+        scores[:, self.buyers_[items] == 0] = np.nan
+        return scores
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "item_vectors_"):
@@ -202,7 +201,8 @@ class _Side:
             place[empty] = 0
             gathered = other[np.where(empty, len(other) - 1, self.values.indices[place])]
             left = np.swapaxes(gathered * self.weight[place][..., None], 1, 2) @ gathered + base
-            left[:, np.arange(n_factors), np.arange(n_factors)] += ridge[rows, None]
+            # Without a pair nothing but the penalty counts, of whatever weight: the vector is 0.
+            left[:, np.arange(n_factors), np.arange(n_factors)] += np.where(ridge > 0, ridge, 1.0)[rows, None]
             right = target[place][:, None, :] @ gathered
             result[rows] = np.linalg.solve(left, np.swapaxes(right, 1, 2))[..., 0]
 

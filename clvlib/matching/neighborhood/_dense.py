@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from clvlib.matching.interactions import Interactions
+from clvlib.matching.interactions import Interactions, check_array, encode
 from clvlib.matching.neighborhood.similarity import check_options, nearest_of_block
 from clvlib.matching.neighborhood.top_products import block_rows
 
@@ -52,17 +52,10 @@ def encode_dense(ratings: np.ndarray) -> DenseInteractions | Interactions:
     """The array as it is or, where few pairs are rated, as a sparse matrix.
 
     ValueError for an array that is not of two dimensions and dtype uint8, or in which nobody rated anything."""
-    if ratings.ndim != 2 or ratings.dtype != np.uint8:
-        raise ValueError(
-            f"A dense array of ratings has two dimensions and dtype uint8 (0: not rated), not shape {ratings.shape} "
-            f"and dtype {ratings.dtype}."
-        )
-    if not np.count_nonzero(ratings):
-        raise ValueError(f"None of the {ratings.size} cells holds a rating above 0: there is nothing to learn from.")
-    customers, items = map(pd.RangeIndex, ratings.shape)
+    check_array(ratings)
     if np.count_nonzero(ratings) < _SPARSE_BELOW * ratings.size:
-        return Interactions(customers, items, sparse.csr_array(ratings).astype(float), explicit=True)
-    return DenseInteractions(customers, items, ratings)
+        return encode(ratings)
+    return DenseInteractions(*map(pd.RangeIndex, ratings.shape), ratings)
 
 
 class DenseSimilarity:
@@ -80,8 +73,9 @@ class DenseSimilarity:
         #: Sums of all values of a row and a column.
         self.row_total = values.sum(axis=1, dtype=np.int64).astype(float)
         self.column_total = values.sum(axis=0, dtype=np.int64).astype(float)
-        self.row_mean = self.row_total / np.maximum(self.count, 1)
-        self.column_mean = self.column_total / np.maximum(per_column, 1)
+        #: NaN where nothing is rated.
+        self.row_mean = _mean(self.row_total, self.count)
+        self.column_mean = _mean(self.column_total, per_column)
         self.full = bool(self.count.min(initial=0) == self.n_columns)
         # Where all is rated, shared columns are all columns.
         self.co_rated = co_rated and similarity != "jaccard" and not self.full
@@ -190,6 +184,10 @@ class DenseSimilarity:
 
     def _take(self, rows) -> np.ndarray:
         return self.values[rows.start : rows.stop] if isinstance(rows, range) else self.values[rows]
+
+
+def _mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
 def _divided(product: np.ndarray, over: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from clvlib.matching.interactions import encode
-from clvlib.matching.lists import Recommender
+from clvlib.matching.interactions import checked_pairs, encode
+from clvlib.matching.lists import Recommender, checked_whole
 from clvlib.matching.neighborhood._dense import DenseInteractions, DenseSimilarity, encode_dense
 from clvlib.matching.neighborhood.similarity import Similarity, check_options, row_means
 from clvlib.matching.neighborhood.top_products import block_rows
@@ -45,8 +45,7 @@ class Neighbors(Recommender):
         ValueError: what ``encode`` refuses; an unknown similarity; a centred similarity for purchases, which have
         no mean liking to deviate from; ``n_neighbors`` below 1; a negative ``shrinkage``.
         """
-        if self.n_neighbors is not None and self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, or None for all, not {self.n_neighbors}.")
+        checked_whole("n_neighbors", self.n_neighbors, none="all")
         check_options(self.similarity, self.shrinkage)
         dense = isinstance(interactions, np.ndarray)
         if dense and self.half_life_days is not None:
@@ -88,8 +87,7 @@ class Neighbors(Recommender):
         similarities above 0 only, the higher first, of equal ones the smaller id.
         """
         self._check_fitted()
-        if n_neighbors is not None and n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, or None for the model's, not {n_neighbors}.")
+        checked_whole("n_neighbors", n_neighbors, none="the model's")
         names, nearest = self._row_ids(), self._nearest(n_neighbors or self.n_neighbors)
         row = np.repeat(np.arange(len(names)), np.diff(nearest.indptr))
         order = np.lexsort((nearest.indices, -nearest.data, row))
@@ -135,18 +133,19 @@ class Neighbors(Recommender):
         self._check_fitted()
         if not self.interactions_.explicit:
             raise ValueError("predict needs a table with ratings; for purchases call recommend.")
-        absent = [column for column in ("customer_id", "item_id") if column not in pairs.columns]
-        if absent:
-            raise ValueError(f"predict needs the columns customer_id and item_id; {' and '.join(absent)} is not there.")
+        pairs = checked_pairs(pairs)
         customer = self.interactions_.customers.get_indexer(pairs["customer_id"])
         item = self.interactions_.items.get_indexer(pairs["item_id"])
         row, column = self._rows_and_columns(customer, item)
-        return pd.Series(self._predict(row, column), index=pairs.index, name="rating")
+        said = self._by_neighbors(row, column)
+        for mean, position in ((self._row_mean, row), (self._column_mean, column)):
+            # Who rated nothing, or what nobody rated, has no mean either.
+            said = np.where(np.isnan(said) & (position >= 0), mean[position], said)
+        return pd.Series(np.where(np.isnan(said), self._mean, said), index=pairs.index, name="rating")
 
-    def _predict(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        result = np.full(len(row), self._mean)
-        result[column >= 0] = self._column_mean[column[column >= 0]]
-        result[row >= 0] = self._row_mean[row[row >= 0]]
+    def _by_neighbors(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """What usable neighbours say of each pair, NaN where there is none."""
+        result = np.full(len(row), np.nan)
         pairs = np.flatnonzero((row >= 0) & (column >= 0))
         pairs = pairs[np.argsort(row[pairs], kind="stable")]
         raters = self._raters_of(column[pairs])
@@ -203,7 +202,8 @@ class Neighbors(Recommender):
         if not self.interactions_.explicit:
             return super()._scores(customers, items)
         every_pair = np.repeat(customers, len(items)), np.tile(items, len(customers))
-        return self._predict(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))
+        # A fall-back of predict is no opinion: such places are filled with bestsellers, behind what neighbours say.
+        return self._by_neighbors(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))
 
     def _has_operands(self) -> bool:
         return not self.interactions_.explicit

@@ -6,7 +6,7 @@ from scipy import sparse
 
 from clvlib.matching._because import strongest_own_item
 from clvlib.matching.interactions import encode, stored
-from clvlib.matching.lists import Recommender
+from clvlib.matching.lists import Recommender, checked_whole
 from clvlib.matching.neighborhood.similarity import nearest_rows
 
 __all__ = ["CoPurchase"]
@@ -36,8 +36,7 @@ class CoPurchase(Recommender):
 
     def fit(self, interactions: pd.DataFrame) -> "CoPurchase":
         """Count, from a table with ``customer_id`` and ``item_id``. ValueError: see ``encode``; n_neighbors below 1."""
-        if self.n_neighbors is not None and self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, or None for all, not {self.n_neighbors}.")
+        checked_whole("n_neighbors", self.n_neighbors, none="all")
         self._remember(encode(interactions))
         self._known = self.interactions_.known
         by_item = self._known.T.tocsr()

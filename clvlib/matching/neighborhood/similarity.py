@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from clvlib.matching.interactions import with_data
+from clvlib.matching.interactions import is_number, with_data
 from clvlib.matching.neighborhood.top_products import Sizes, block_rows, top_columns, top_of_rows
 
 __all__ = ["SIMILARITIES", "Similarity", "check_options", "nearest_of_block", "nearest_rows"]
@@ -107,7 +107,7 @@ def check_options(similarity: str, shrinkage: float) -> None:
     """ValueError for a measure nobody knows or a shrinkage that is no number from 0 on."""
     if similarity not in SIMILARITIES:
         raise ValueError(f"similarity={similarity!r} is none of {', '.join(SIMILARITIES)}.")
-    if not (np.isfinite(shrinkage) and shrinkage >= 0):
+    if not (is_number(shrinkage) and shrinkage >= 0):
         raise ValueError(f"shrinkage must be 0 (none) or more shared columns, not {shrinkage}.")
 
 
@@ -176,9 +176,9 @@ def _as_seen(values: sparse.csr_array, transposed: sparse.csr_array, similarity:
 
 
 def row_means(values: sparse.csr_array) -> np.ndarray:
-    """Mean of the stored values of each row, 0 for a row without any."""
+    """Mean of the stored values of each row, NaN for a row without any: who rated nothing rated nothing badly."""
     count = np.diff(values.indptr)
-    return np.divide(row_sums(values), count, out=np.zeros(len(count)), where=count > 0)
+    return np.divide(row_sums(values), count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def row_sums(values: sparse.csr_array) -> np.ndarray:

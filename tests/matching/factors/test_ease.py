@@ -110,7 +110,7 @@ def test_errors_name_what_to_do(monkeypatch):
     with pytest.raises(ValueError, match="raise it"):
         EASE(l2=1e-300).fit(pd.DataFrame({"customer_id": list("aabb"), "item_id": list("xyxy"), "quantity": 1e9}))
     monkeypatch.setattr(ease, "_MAX_CELLS", 400)
-    with pytest.raises(ValueError, match=rf"The {len(table)} rows name 40 different item_id and 12 customer_id"):
+    with pytest.raises(ValueError, match=rf"The {len(table)} pairs name 40 different item_id and 12 customer_id"):
         EASE().fit(table)
 
 
