@@ -22,7 +22,13 @@ from clvlib.matching.neighborhood.co_purchase import CoPurchase
 from clvlib.matching.neighborhood.neighbors import ItemKNN, UserKNN
 from clvlib.matching.networks.autoencoder import Autoencoder
 from clvlib.matching.networks.embedding import DotProductEmbedding
-from clvlib.matching.offering.margins import PurchaseProbability, add_expected_margin, item_margins, line_margins
+from clvlib.matching.offering.margins import (
+    PurchaseProbability,
+    add_days_silent,
+    add_expected_margin,
+    item_margins,
+    line_margins,
+)
 from clvlib.matching.offering.reasons import add_reasons
 from clvlib.matching.offering.rerank import rerank_by_margin, tradeoff_table
 from clvlib.matching.offering.returns import drop_returned
@@ -53,6 +59,7 @@ __all__ = [
     "SelfAttentionRecommender",
     "UserKNN",
     "activity_groups",
+    "add_days_silent",
     "add_expected_margin",
     "add_reasons",
     "association_rules",

@@ -1,11 +1,13 @@
 """What a listed item is expected to earn: what a purchase leaves, times how likely it is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-__all__ = ["PurchaseProbability", "add_expected_margin", "item_margins", "line_margins"]
+__all__ = ["PurchaseProbability", "add_days_silent", "add_expected_margin", "item_margins", "line_margins"]
 
 _PAIR = ["customer_id", "item_id"]
 
@@ -89,6 +91,39 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
     return pd.DataFrame(columns).rename_axis("item_id").sort_index().reset_index()
 
 
+def add_days_silent(
+    lists: pd.DataFrame, lines: pd.DataFrame, *, as_of: pd.Timestamp, bands: Sequence[int] = (0, 31, 91, 181)
+) -> pd.DataFrame:
+    """The lists with ``days_silent``: for how long has each customer bought nothing, as the first day of her band?
+
+    Days from the last line with a positive amount before ``as_of`` to it, read down to the nearest of ``bands``; who
+    has no such line is in the last band. It is what :class:`PurchaseProbability` can learn ``within``.
+
+    ValueError: a missing column, bands that do not rise from 0.
+
+    >>> lines = pd.DataFrame({"customer_id": ["a", "b"], "amount": [1.0, 1.0],
+    ...                       "timestamp": pd.to_datetime(["2024-01-01", "2024-03-01"])})
+    >>> lists = pd.DataFrame({"customer_id": ["a", "b", "nobody"]})
+    >>> add_days_silent(lists, lines, as_of=pd.Timestamp("2024-03-05"))["days_silent"].tolist()
+    [31, 0, 181]
+    """
+    for name, table, columns in (
+        ("lists", lists, ["customer_id"]),
+        ("lines", lines, ["customer_id", "timestamp", "amount"]),
+    ):
+        for column in columns:
+            if column not in table.columns:
+                raise ValueError(f"The {name} need a column {column}; there are {', '.join(map(str, table.columns))}.")
+    edges = np.asarray(bands)
+    if len(edges) == 0 or edges[0] != 0 or (np.diff(edges) <= 0).any():
+        raise ValueError(f"bands are first days that rise from 0, got {tuple(bands)}.")
+    as_of = pd.Timestamp(as_of)
+    before = lines[(lines["amount"] > 0) & (lines["timestamp"] < as_of)]
+    last = before.groupby(_plain(before["customer_id"]))["timestamp"].max()
+    days = (as_of - _plain(lists["customer_id"]).map(last)).dt.days.fillna(np.inf).to_numpy()
+    return lists.assign(days_silent=edges[np.searchsorted(edges, days, side="right") - 1])
+
+
 def _plain(ids: pd.Series) -> pd.Series:
     """Ids of a categorical column by themselves, so that they sort as ids and not as categories happen to stand."""
     return ids.astype(ids.cat.categories.dtype) if isinstance(ids.dtype, pd.CategoricalDtype) else ids
@@ -108,7 +143,8 @@ class PurchaseProbability(BaseEstimator):
     within : a column of the lists that says to which group a row's customer belongs, or None. A score knows what she
         likes and often not whether she still comes: with bands of the days since her last purchase here, each band's
         curve is the common one times (bought + 1) / (expected + 1), by how much more or less than the common curve
-        expects the band bought. A number that was not met is read as the nearest one met, another group as average.
+        expects the band bought. Numbers are read as time without a purchase: the factor never rises with them (bands
+        that disagree are pooled), and one that was not met counts as the nearest met. Another group counts as average.
 
     Attributes: ``share_``, the share of all places that were bought; ``factor_``, of each group, None without.
 
@@ -145,7 +181,11 @@ class PurchaseProbability(BaseEstimator):
         if self.within is not None:
             places = pd.DataFrame({"bought": bought.astype(float), "expected": self._curve.predict(value)})
             sums = places.groupby(_plain(lists[self.within]).to_numpy()).sum() + 1  # one purchase as expected
-            self.factor_ = (sums["bought"] / sums["expected"]).rename_axis(self.within).rename("factor")
+            factor = (sums["bought"] / sums["expected"]).rename_axis(self.within).rename("factor")
+            if pd.api.types.is_numeric_dtype(factor.index):
+                falling = IsotonicRegression(increasing=False)
+                factor[:] = falling.fit_transform(factor.index, factor, sample_weight=sums["expected"])
+            self.factor_ = factor
         return self
 
     def predict(self, lists: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from clvlib.matching import PurchaseProbability, add_expected_margin, item_margins, line_margins
+from clvlib.matching import PurchaseProbability, add_days_silent, add_expected_margin, item_margins, line_margins
 from clvlib.split import temporal_split
 
 
@@ -170,6 +170,13 @@ def test_r2_5_who_has_been_silent_for_long_is_expected_to_buy_less(silent):
     assert alike[0] == alike[181]
 
 
+def test_a_longer_silence_never_makes_a_purchase_likelier(silent):
+    lists, bought = silent
+    odd = lists.assign(days_silent=np.where(lists["customer_id"] % 2, 0, 181))  # the recent ones are those who left
+    found = PurchaseProbability(within="days_silent").fit(odd, bought).factor_
+    assert found.to_numpy() == pytest.approx([1.0, 1.0])
+
+
 def test_a_group_that_was_not_met_is_the_nearest_number_or_average(silent):
     lists, bought = silent
     model = PurchaseProbability(within="days_silent").fit(lists, bought)
@@ -240,3 +247,16 @@ def test_expected_margin_refuses_what_is_no_probability_and_two_prices():
     with pytest.raises(ValueError, match="column item_id"):
         add_expected_margin(lists.drop(columns="item_id"), margins, pd.Series([0.5]))
     assert add_expected_margin(lists.iloc[:0], margins, pd.Series([], dtype=float)).empty
+
+
+def test_days_silent_are_counted_from_the_last_purchase_before_the_origin():
+    rows = [("a", "2024-01-30", 1.0), ("a", "2024-02-20", -1.0), ("a", "2024-03-02", 5.0), ("b", "2024-01-31", 1.0)]
+    lines = pd.DataFrame(rows, columns=["customer_id", "timestamp", "amount"])
+    lines["timestamp"] = pd.to_datetime(lines["timestamp"])
+    lists = pd.DataFrame({"customer_id": ["b", "a"]}, index=[7, 3])
+    found = add_days_silent(lists, lines, as_of=pd.Timestamp("2024-03-01"))
+    assert found["days_silent"].to_dict() == {7: 0, 3: 31}
+    with pytest.raises(ValueError, match="rise from 0"):
+        add_days_silent(lists, lines, as_of=pd.Timestamp("2024-03-01"), bands=(0, 30, 30))
+    with pytest.raises(ValueError, match="The lines need a column amount"):
+        add_days_silent(lists, lines.drop(columns="amount"), as_of=pd.Timestamp("2024-03-01"))
