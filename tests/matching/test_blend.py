@@ -201,3 +201,13 @@ def test_what_makes_no_sense_is_refused(bought):
         Blend(members).fit_weights(bought, bought)
     with pytest.raises(ValueError, match="no column item_id"):
         Blend(members).fit_weights(bought, bought[["customer_id"]])
+
+
+def test_members_that_are_no_mapping_and_places_that_are_no_number_are_refused():
+    table = pd.DataFrame({"customer_id": ["a"], "item_id": ["x"]})
+    with pytest.raises(ValueError, match="at least one model"):
+        Blend([Popularity()]).fit(table)
+    with pytest.raises(ValueError, match="depth must be a whole number"):
+        Blend({"bestsellers": Popularity()}, depth=None).fit(table)
+    with pytest.raises(ValueError, match="must be a table"):
+        Blend({"bestsellers": Popularity()}).fit_weights(table, [("a", "x")])

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from scipy import sparse
 
-from clvlib.matching import interactions_table
+from clvlib.matching import EASE, BuyAgain, CoPurchase, ItemKNN, MatrixFactorization, Popularity, interactions_table
 from clvlib.matching.interactions import encode
 
 
@@ -89,3 +91,74 @@ def test_an_empty_table_and_a_missing_column_are_refused():
 def test_negative_ratings_are_ratings():
     table = pd.DataFrame({"customer_id": ["a"], "item_id": ["x"], "rating": [-9.5]})
     assert encode(table).values.toarray().tolist() == [[-9.5]]
+
+
+@pytest.mark.parametrize("column", ["customer_id", "timestamp", "amount"])
+def test_a_log_without_a_needed_column_is_refused_by_name(lines, column):
+    with pytest.raises(ValueError, match=f"log of 6 lines has no column {column}"):
+        interactions_table(lines.drop(columns=column))
+
+
+def test_a_log_whose_columns_are_of_another_kind_is_refused(lines):
+    with pytest.raises(ValueError, match="timestamp of 6 rows must hold dates"):
+        interactions_table(lines.assign(timestamp="yesterday"))
+    with pytest.raises(ValueError, match="6 of 6 rows have a amount that is no number"):
+        interactions_table(lines.assign(amount="much"))
+
+
+def test_lines_of_nobody_are_left_out(lines):
+    assert set(interactions_table(lines.assign(customer_id=["a", "a", "a", None, "b", "b"]))["customer_id"]) == {"a"}
+    with pytest.raises(ValueError, match="None of the 6 lines has a customer_id"):
+        interactions_table(lines.assign(customer_id=None))
+
+
+@pytest.mark.parametrize("model", [BuyAgain, CoPurchase, EASE, ItemKNN, MatrixFactorization, Popularity])
+def test_a_sparse_matrix_and_an_array_are_learnt_from_as_their_table(model):
+    rng = np.random.default_rng(2)
+    numbers = rng.integers(0, 4, size=(12, 7)).astype(np.uint8)
+    numbers[3], numbers[:, 5] = 0, 0  # nobody's row and column
+    customer, item = np.nonzero(numbers)
+    pairs = pd.DataFrame({"customer_id": customer, "item_id": item})
+    value = numbers[customer, item].astype(float)
+    for given, table in (
+        (sparse.csr_array(numbers), pairs.assign(quantity=value)),
+        (numbers, pairs.assign(rating=value)),
+    ):
+        asked = {"customers": range(13), "n": 3, "exclude_seen": False}
+        by_matrix, by_table = (model().fit(source).recommend(**asked) for source in (given, table))
+        assert (by_matrix["item_id"] != 5).all()
+        assert np.isfinite(by_matrix["score"]).all()
+        if model is not MatrixFactorization:  # its first vectors are drawn for the empty column too
+            pd.testing.assert_frame_equal(by_matrix.drop(columns="score"), by_table.drop(columns="score"))
+            np.testing.assert_allclose(by_matrix["score"], by_table["score"], atol=1e-6)
+
+
+def test_who_bought_nothing_gets_bestsellers_from_every_model():
+    bought = sparse.csr_array(np.array([[0, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 1, 1]]))
+    for model in (CoPurchase(), EASE(), ItemKNN(), MatrixFactorization(n_factors=2), Popularity()):
+        assert model.fit(bought).recommend([1])["item_id"].tolist() == [2, 0, 3]
+
+
+def test_categories_have_the_order_of_their_ids_and_not_of_appearance():
+    ids = pd.Categorical(["10", "2", "x"], categories=["x", "2", "10"])
+    table = pd.DataFrame({"customer_id": ids, "item_id": ids})
+    data = encode(table)
+    assert data.customers.tolist() == data.items.tolist() == ["10", "2", "x"]
+    assert Popularity().fit(table).recommend(["new"])["item_id"].tolist() == ["10", "2", "x"]
+    numbers = table.assign(item_id=pd.Categorical([3, 1, 2], categories=[3, 2, 1]))
+    assert encode(numbers).items.tolist() == [1, 2, 3]
+
+
+def test_ids_of_several_kinds_have_no_order():
+    with pytest.raises(ValueError, match=r"2 values of item_id are of several kinds \(int, str\)"):
+        encode(pd.DataFrame({"customer_id": ["a", "a"], "item_id": [1, "a"]}))
+    tuples = pd.DataFrame({"customer_id": [("a", 2), ("a", 1)], "item_id": [2, 1.5]}, dtype=object)
+    assert encode(tuples).customers.tolist() == [("a", 1), ("a", 2)]
+
+
+def test_an_arrow_table_is_read_as_a_frame(lines):
+    whole = lines.dropna().assign(item_id=lambda table: table["item_id"].astype(str))
+    pd.testing.assert_frame_equal(interactions_table(pa.Table.from_pandas(whole)), interactions_table(whole))
+    table = interactions_table(whole)
+    lists = [Popularity(recent_days=30).fit(frame).recommend() for frame in (table, pa.Table.from_pandas(table))]
+    pd.testing.assert_frame_equal(*lists)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clvlib.matching import BuyAgain, CoPurchase, ItemKNN, Popularity, UserKNN
+from clvlib.matching import Blend, BuyAgain, CoPurchase, ItemKNN, Popularity, UserKNN
 from clvlib.matching.neighborhood.top_products import top_columns
 
 
@@ -105,3 +105,12 @@ def test_lists_from_sparse_operands_are_those_from_all_scores(model, candidates,
     quick = fitted.recommend(asked, **options)
     monkeypatch.setattr(type(model), "_has_operands", lambda self: False)
     pd.testing.assert_frame_equal(quick, fitted.recommend(asked, **options))
+
+
+def test_n_and_exclude_seen_may_be_given_by_position_as_the_issue_writes_them():
+    table = pd.DataFrame({"customer_id": ["a", "b", "b"], "item_id": ["x", "x", "y"]})
+    models = [Popularity(), BuyAgain(), Blend({"bestsellers": Popularity()})]
+    for model in models:
+        assert model.fit(table).recommend(["a"], 1, False)["item_id"].tolist() == ["x"]
+        with pytest.raises(TypeError):
+            model.recommend(["a"], 1, False, ["x"])

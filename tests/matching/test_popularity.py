@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from clvlib.matching import BuyAgain, Popularity
 
@@ -56,3 +57,18 @@ def test_buy_again_lists_what_is_bought_most_then_bestsellers(bought):
 def test_buy_again_cannot_leave_out_what_was_seen(bought):
     with pytest.raises(ValueError, match="exclude_seen=False"):
         BuyAgain().fit(bought).recommend(["a"], exclude_seen=True)
+
+
+@pytest.mark.parametrize("recent_days", [0, -5, float("nan"), float("inf"), "7"])
+def test_recent_days_are_a_number_above_zero(bought, recent_days):
+    with pytest.raises(ValueError, match="recent_days must be above 0, or None"):
+        Popularity(recent_days=recent_days).fit(bought)
+
+
+def test_recent_days_count_dates_and_every_row_has_one(bought):
+    with pytest.raises(ValueError, match="timestamp of 6 rows must hold dates"):
+        Popularity(recent_days=7).fit(bought.assign(timestamp="2024-01-01"))
+    with pytest.raises(ValueError, match="2 of 6 rows have no timestamp"):
+        Popularity(recent_days=7).fit(bought.assign(timestamp=bought["timestamp"].where(bought.index > 1)))
+    with pytest.raises(ValueError, match="recent_days needs a table"):
+        Popularity(recent_days=7).fit(sparse.eye_array(3, format="csr"))

@@ -121,3 +121,9 @@ def test_it_finds_what_a_similarity_cannot_a_substitute():
     weights = pd.DataFrame(model.weights_, model.items_, model.items_)
     assert weights.loc["y", "z"] < -0.5
     assert weights.loc["x", "z"] > 0.5
+
+
+@pytest.mark.parametrize("l2", [None, "a"])
+def test_a_penalty_that_is_no_number_is_refused_by_name(l2):
+    with pytest.raises(ValueError, match="l2 must be a number above 0"):
+        EASE(l2=l2).fit(pd.DataFrame({"customer_id": ["a"], "item_id": ["x"]}))

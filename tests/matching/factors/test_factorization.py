@@ -199,3 +199,19 @@ def test_errors_name_what_to_do():
         MatrixFactorization().fit(rated).because(rated)
     with pytest.raises(ValueError, match="item_id is not there"):
         MatrixFactorization().fit(rated).predict(rated[["customer_id"]])
+
+
+@pytest.mark.parametrize("option", [{"n_factors": 1.5}, {"n_iterations": None}, {"l2": None}, {"alpha": "a"}])
+def test_options_of_another_kind_are_refused_by_name(option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} must be a"):
+        MatrixFactorization(**option).fit(pd.DataFrame({"customer_id": ["a"], "item_id": ["x"]}))
+
+
+def test_pairs_that_are_no_table_are_refused_and_an_empty_row_has_the_mean():
+    ratings = np.array([[4, 0, 0], [0, 0, 0], [2, 3, 0]], np.uint8)
+    model = MatrixFactorization(n_factors=2).fit(ratings)
+    for pairs in (None, [(0, 1)], np.array([[0, 1]])):
+        with pytest.raises(ValueError, match="must be a table"):
+            model.predict(pairs)
+    assert model.predict(pd.DataFrame({"customer_id": [1], "item_id": [2]})).tolist() == [3.0]
+    assert np.isfinite(model.customer_vectors_).all()

@@ -90,3 +90,42 @@ def test_what_no_array_can_say_is_refused():
         UserKNN(half_life_days=30).fit(np.ones((3, 3), np.uint8))
     with pytest.raises(ValueError, match="fitted to an array"):
         ItemKNN().fit(np.ones((3, 3), np.uint8)).because(pd.DataFrame({"customer_id": [0], "item_id": [1]}))
+
+
+def _with_an_empty_row_and_column(way):
+    """All ratings 3; customer 1 rated nothing and item 2 nobody."""
+    ratings = np.full((3, 4), 3, np.uint8)
+    ratings[1], ratings[:, 2] = 0, 0
+    if way == "thin":  # the same ratings beside many empty columns
+        ratings = np.hstack([ratings, np.zeros((3, 60), np.uint8)])
+    return ratings
+
+
+@pytest.mark.parametrize("way", ["dense", "thin"])
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+@pytest.mark.parametrize("centred", [True, False])
+def test_who_rated_nothing_and_what_nobody_rated_has_no_mean_of_zero(way, model, centred):
+    fitted = model(centred=centred).fit(_with_an_empty_row_and_column(way))
+    assert isinstance(fitted._similarity, _dense.DenseSimilarity) == (way == "dense")
+    pairs = pd.DataFrame({"customer_id": [1, 0, 1, 99, 0, 99], "item_id": [0, 2, 2, 2, 999, 999]})
+    assert fitted.predict(pairs).tolist() == [3.0] * 6
+
+
+@pytest.mark.parametrize("way", ["dense", "thin"])
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_without_a_row_the_columns_mean_is_predicted_and_the_other_way_round(way, model):
+    ratings = _with_an_empty_row_and_column(way)
+    ratings[0, 3] = 9
+    fitted = model().fit(ratings)
+    # customer 1 rated nothing: the item's mean (3 + 9) / 2; item 2 nobody: the customer's (3 + 3 + 9) / 3
+    assert fitted.predict(pd.DataFrame({"customer_id": [1, 0], "item_id": [3, 2]})).tolist() == [6.0, 5.0]
+
+
+@pytest.mark.parametrize("way", ["dense", "thin"])
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_who_rated_nothing_gets_bestsellers_of_what_was_rated(way, model):
+    ratings = _with_an_empty_row_and_column(way)
+    ratings[2, 0] = 0
+    lists = model().fit(ratings).recommend([1], n=4)
+    assert lists["item_id"].tolist() == [1, 3, 0]
+    assert lists["score"].tolist() == [0.0] * 3

@@ -412,3 +412,65 @@ def test_what_cannot_be_done_is_refused(s0):
         UserKNN().recommend()
     with pytest.raises(KeyError, match="1 of the ids"):
         UserKNN().fit(s0).similarity_table(["1", "9"])
+
+
+def _good_odd_and_middling():
+    """Fifty customers liked zgood; u1 disliked aodd; u1 and "new" rated m alike."""
+    rows = [(f"c{n:02d}", "zgood", 5.0 - n % 2) for n in range(50)]
+    rows += [("u1", "aodd", 1.0), ("u1", "m", 3.0), ("new", "m", 3.0)]
+    return pd.DataFrame(rows, columns=["customer_id", "item_id", "rating"])
+
+
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_places_no_neighbour_speaks_for_are_filled_with_bestsellers(model):
+    lists = model(similarity="pearson").fit(_good_odd_and_middling()).recommend(["new"])
+    assert lists["item_id"].tolist() == ["zgood", "aodd"]
+    assert lists["score"].tolist() == [0.0, 0.0]
+
+
+def test_a_fall_back_never_passes_what_neighbours_say():
+    table = _good_odd_and_middling()
+    lists = UserKNN(similarity="cosine", centred=False).fit(table).recommend(["new"])
+    # u1, the one neighbour, says 1 star for aodd; of zgood she says nothing, and its mean of 4.5 is not hers
+    assert lists["item_id"].tolist() == ["aodd", "zgood"]
+    assert lists["score"].tolist() == [1.0, 0.0]
+    pairs = pd.DataFrame({"customer_id": ["new"], "item_id": ["zgood"]})
+    assert UserKNN(similarity="cosine").fit(table).predict(pairs).tolist() == [3.0]
+
+
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_equal_ratings_have_no_pearson_and_lists_are_bestsellers(model):
+    most = {11: 9, 4: 6, 7: 5, 0: 2}
+    rows = [(customer, item, 4.0) for item, buyers in most.items() for customer in range(buyers)]
+    table = pd.DataFrame(rows, columns=["customer_id", "item_id", "rating"])
+    assert model(similarity="pearson").fit(table).recommend(["stranger", 8])["item_id"].tolist() == [
+        11,
+        4,
+        7,
+        0,
+        4,
+        7,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("pairs", [None, [("1", "x")], np.array([["1", "x"]]), "1"])
+def test_pairs_that_are_no_table_are_refused(pairs):
+    with pytest.raises(ValueError, match="must be a table"):
+        UserKNN().fit(_good_odd_and_middling()).predict(pairs)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"n_neighbors": 1.5}, "n_neighbors must be a whole number from 1 on, or None for all, not 1.5"),
+        ({"n_neighbors": "a"}, "n_neighbors must be a whole number"),
+        ({"shrinkage": None}, "shrinkage must be 0"),
+        ({"shrinkage": "a"}, "shrinkage must be 0"),
+        ({"half_life_days": "a"}, "half_life_days must be above 0"),
+    ],
+)
+@pytest.mark.parametrize("model", [UserKNN, ItemKNN])
+def test_options_of_another_kind_are_refused_by_name(model, option, message):
+    with pytest.raises(ValueError, match=message):
+        model(**option).fit(_good_odd_and_middling())
