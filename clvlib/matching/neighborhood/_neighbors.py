@@ -180,9 +180,7 @@ class Neighbors(Recommender):
         neighbor, rating = rows[place], ratings[place]
         left = np.ones(len(place)) if self._left_of is None else self._left_of[place]
         weight = alike[line[pair], neighbor]
-        # A mean with negative weights is no mean; deviations may count against.
-        usable = np.isfinite(weight) & (weight != 0 if self.centred else weight > 0)
-        kept = np.flatnonzero(usable)
+        kept = np.flatnonzero(self._usable(weight))
         kept = kept[np.lexsort((neighbor[kept], -weight[kept], pair[kept]))]
         if self.n_neighbors is not None:
             kept = kept[np.arange(len(kept)) - np.searchsorted(pair[kept], pair[kept]) < self.n_neighbors]
@@ -198,9 +196,16 @@ class Neighbors(Recommender):
         )
         return mean + self._row_mean[row] if self.centred else mean, total > 0
 
+    def _usable(self, weight: np.ndarray) -> np.ndarray:
+        """A mean with negative weights is no mean; deviations may count against."""
+        return np.isfinite(weight) & (weight != 0 if self.centred else weight > 0)
+
     def _scores(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         if not self.interactions_.explicit:
             return super()._scores(customers, items)
+        return self._scores_of_ratings(customers, items)
+
+    def _scores_of_ratings(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
         every_pair = np.repeat(customers, len(items)), np.tile(items, len(customers))
         # A fall-back of predict is no opinion: such places are filled with bestsellers, behind what neighbours say.
         return self._by_neighbors(*self._rows_and_columns(*every_pair)).reshape(len(customers), len(items))

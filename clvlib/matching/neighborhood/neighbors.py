@@ -62,6 +62,41 @@ class UserKNN(Neighbors):
     def _row_cells(self) -> int:
         return self.n_neighbors or len(self.interactions_.customers)
 
+    def _scores_of_ratings(self, customers: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """A customer's neighbours are ranked once for all items, not again for each; the digits are predict's."""
+        scores = np.empty((len(customers), len(items)))
+        step = block_rows(len(self._row_mean))
+        for start in range(0, len(customers), step):
+            for place, alike in enumerate(self._similarity.block(customers[start : start + step]), start):
+                own_mean = self._row_mean[customers[place]] if self.centred else 0.0
+                scores[place] = self._say_of_all(alike)[items] + own_mean
+        return scores
+
+    def _say_of_all(self, alike: np.ndarray) -> np.ndarray:
+        """What the usable ones of all customers, who are so much ``alike``, say of each item; NaN for nothing."""
+        ranked = np.flatnonzero(self._usable(alike))
+        ranked = ranked[np.lexsort((ranked, -alike[ranked]))]
+        if isinstance(self.interactions_, DenseInteractions):
+            ratings = sparse.csc_array(self.interactions_.values[ranked])
+        else:
+            ratings = self._matrix[ranked].tocsc()
+        n_items = len(self.items_)
+        count = np.diff(ratings.indptr)
+        item, place = (
+            np.repeat(np.arange(n_items), count),
+            np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], count),
+        )
+        kept = np.ones(ratings.nnz, bool) if self.n_neighbors is None else place < self.n_neighbors
+        item, neighbor, value = item[kept], ranked[ratings.indices[kept]], ratings.data[kept].astype(float)
+        weight = alike[neighbor]
+        if self.interactions_.aged is not None:
+            weight = weight * self.interactions_.aged[ranked].tocsc().data[kept]
+        if self.centred:
+            value -= self._row_mean[neighbor]
+        total = np.bincount(item, weights=np.abs(weight), minlength=n_items)
+        said = np.bincount(item, weights=weight * value, minlength=n_items)
+        return np.divide(said, total, out=np.full(n_items, np.nan), where=total > 0)
+
     def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
         return self._similarity.nearest(self.n_neighbors, customers), self.interactions_.weights
 

@@ -129,3 +129,25 @@ def test_who_rated_nothing_gets_bestsellers_of_what_was_rated(way, model):
     lists = model().fit(ratings).recommend([1], n=4)
     assert lists["item_id"].tolist() == [1, 3, 0]
     assert lists["score"].tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("form", ["dense", "table", "aged"])
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("options", [{"n_neighbors": 4}, {"n_neighbors": None}, {"centred": False}])
+def test_lists_are_what_predict_says_to_the_last_digit(form, measure, options):
+    ratings = _ratings(0.5, seed=8)
+    table = _table(ratings)
+    if form == "aged":
+        table["timestamp"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(len(table)) % 90, unit="D")
+    half_life_days = 30 if form == "aged" else None
+    model = UserKNN(similarity=measure, half_life_days=half_life_days, **options)
+    model.fit(ratings if form == "dense" else table)
+    lists = model.recommend(n=8, exclude_seen=False, candidates=range(3, 29))
+    assert (lists["score"] != 0).all()
+    np.testing.assert_array_equal(lists["score"], model.predict(lists))
+
+
+def test_neighbours_are_ranked_once_for_a_customer_and_not_for_each_item(monkeypatch):
+    model = UserKNN().fit(_table(_ratings(0.5)))
+    monkeypatch.setattr(model, "_weigh", lambda *pairs: pytest.fail("each pair on its own"))
+    assert len(model.recommend(n=3)) == 37 * 3
