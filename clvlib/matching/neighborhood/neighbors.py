@@ -1,5 +1,7 @@
 """Collaborative filtering by neighbours: customers who bought alike, items bought by the same customers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -11,6 +13,9 @@ from clvlib.matching.neighborhood._neighbors import Neighbors
 from clvlib.matching.neighborhood.top_products import block_rows
 
 __all__ = ["ItemKNN", "UserKNN"]
+
+#: Ratings looked at together for a customer's list, about.
+_RATINGS = 2_000_000
 
 
 class UserKNN(Neighbors):
@@ -76,21 +81,23 @@ class UserKNN(Neighbors):
         """What the usable ones of all customers, who are so much ``alike``, say of each item; NaN for nothing."""
         ranked = np.flatnonzero(self._usable(alike))
         ranked = ranked[np.lexsort((ranked, -alike[ranked]))]
-        if isinstance(self.interactions_, DenseInteractions):
-            ratings = sparse.csc_array(self.interactions_.values[ranked])
-        else:
-            ratings = self._matrix[ranked].tocsc()
-        n_items = len(self.items_)
+        data, n_items = self.interactions_, len(self.items_)
+        dense = isinstance(data, DenseInteractions)
+        n_ratings = data.values.size if dense else data.values.nnz
+        cuts = np.linspace(0, n_items, min(n_items, -(-n_ratings // _RATINGS)) + 1).astype(int)
+        return np.concatenate([self._say_of(alike, ranked, slice(*pair), dense) for pair in pairwise(cuts)])
+
+    def _say_of(self, alike: np.ndarray, ranked: np.ndarray, items: slice, dense: bool) -> np.ndarray:
+        data, n_items = self.interactions_, items.stop - items.start
+        ratings = sparse.csc_array(data.values[ranked, items] if dense else _of(data.values, ranked, items))
         count = np.diff(ratings.indptr)
-        item, place = (
-            np.repeat(np.arange(n_items), count),
-            np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], count),
-        )
+        item = np.repeat(np.arange(n_items), count)
+        place = np.arange(ratings.nnz) - np.repeat(ratings.indptr[:-1], count)
         kept = np.ones(ratings.nnz, bool) if self.n_neighbors is None else place < self.n_neighbors
         item, neighbor, value = item[kept], ranked[ratings.indices[kept]], ratings.data[kept].astype(float)
         weight = alike[neighbor]
-        if self.interactions_.aged is not None:
-            weight = weight * self.interactions_.aged[ranked].tocsc().data[kept]
+        if data.aged is not None:
+            weight = weight * _of(data.aged, ranked, items).data[kept]
         if self.centred:
             value -= self._row_mean[neighbor]
         total = np.bincount(item, weights=np.abs(weight), minlength=n_items)
@@ -188,3 +195,9 @@ class ItemKNN(Neighbors):
 
     def _operands(self, customers: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
         return self.interactions_.weights[customers], self._neighbors_transposed
+
+
+def _of(values: sparse.csr_array, customers: np.ndarray, items: slice) -> sparse.csc_array:
+    """A part of the matrix by columns, their rows in the order of ``customers``."""
+    some = values if items.stop - items.start == values.shape[1] else values[:, items]
+    return some[customers].tocsc()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clvlib.matching import ItemKNN, UserKNN
-from clvlib.matching.neighborhood import _dense
+from clvlib.matching.neighborhood import _dense, neighbors
 
 MEASURES = ["cosine", "pearson", "adjusted_cosine", "jaccard"]
 
@@ -134,7 +134,9 @@ def test_who_rated_nothing_gets_bestsellers_of_what_was_rated(way, model):
 @pytest.mark.parametrize("form", ["dense", "table", "aged"])
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("options", [{"n_neighbors": 4}, {"n_neighbors": None}, {"centred": False}])
-def test_lists_are_what_predict_says_to_the_last_digit(form, measure, options):
+@pytest.mark.parametrize("at_once", [2_000_000, 100])
+def test_lists_are_what_predict_says_to_the_last_digit(form, measure, options, at_once, monkeypatch):
+    monkeypatch.setattr(neighbors, "_RATINGS", at_once)
     ratings = _ratings(0.5, seed=8)
     table = _table(ratings)
     if form == "aged":
