@@ -145,7 +145,7 @@ def nearest_rows(
 
 
 def kept_as_matrix(columns: np.ndarray, scores: np.ndarray, n_columns: int) -> sparse.csr_array:
-    """What :func:`~clvlib.matching.top_products.top_products` kept, as a matrix; column -1 is nothing."""
+    """What :func:`~clvlib.matching.neighborhood.top_products.top_products` kept, as a matrix; column -1 is nothing."""
     kept = columns >= 0
     start = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     matrix = sparse.csr_array((scores[kept], columns[kept], start), shape=(len(columns), n_columns))
