@@ -172,7 +172,8 @@ def peak_above_input(run) -> float:
 def main() -> None:
     words = sys.argv[1:]
     warnings.filterwarnings("ignore", module="implicit")
-    print(f"{conditions('implicit', 'sparse-dot-topn', 'scikit-learn')}; `python {' '.join(sys.argv)}`\n", flush=True)
+    command = " ".join(["benchmarks/neighbors.py", *words])
+    print(f"{conditions('implicit', 'sparse-dot-topn', 'scikit-learn')}; `python {command}`\n", flush=True)
     for name in [word for word in words if word != "memory"] or SIZES:
         title, make, rounds = SIZES[name]
         pairs = make()
