@@ -12,7 +12,8 @@ from scipy import sparse
 
 from clvlib.matching.interactions import encode, with_data
 from clvlib.matching.lists import Recommender
-from clvlib.matching.networks._keras import check_options, layer_seed, ranking_judge, train
+from clvlib.matching.networks.judge import ranking_judge
+from clvlib.neural import check_options, layer_seed, train
 
 __all__ = ["Autoencoder"]
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from clvlib.matching.interactions import Interactions, encode
 from clvlib.matching.lists import Recommender
-from clvlib.matching.networks._keras import check_options, layer_seed, ranking_judge, stacked_batches, train
+from clvlib.matching.networks.judge import ranking_judge
+from clvlib.neural import check_options, layer_seed, stacked_batches, train
 
 __all__ = ["DotProductEmbedding"]
 

@@ -8,8 +8,9 @@ import pandas as pd
 from scipy import sparse
 
 from clvlib.matching.lists import Recommender
-from clvlib.matching.networks._keras import check_options, layer_seed, ranking_judge, stacked_batches, train
+from clvlib.matching.networks.judge import ranking_judge
 from clvlib.matching.order.sequences import Sequences, encode_events
+from clvlib.neural import check_options, layer_seed, stacked_batches, train
 
 __all__ = ["NextBasketNetwork"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from clvlib.matching.networks._keras import check_options, layer_seed
 from clvlib.matching.order._next_basket import NextBasketNetwork
+from clvlib.neural import check_options, layer_seed
 
 __all__ = ["SelfAttentionRecommender"]
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from clvlib.matching.networks._keras import layer_seed
 from clvlib.matching.order._next_basket import NextBasketNetwork
+from clvlib.neural import layer_seed
 
 __all__ = ["GRURecommender"]
 

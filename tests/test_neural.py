@@ -1,11 +1,9 @@
 """What Keras models share: whole batches in a new order, the best epoch kept, logs where asked for."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from clvlib.matching import Popularity
-from clvlib.matching.networks._keras import layer_seed, ranking_judge, stacked_batches, train
+from clvlib.neural import layer_seed, stacked_batches, train
 
 
 def one_weight():
@@ -96,15 +94,3 @@ def test_losses_are_logged_for_tensorboard_where_asked(tmp_path):
             )
     assert {step: row[1] for step, row in logged.items()} == pytest.approx(history["loss"].to_dict(), rel=1e-6)
     assert {(row[0], row[2]) for row in logged.values()} == {("loss", "scalars")}
-
-
-def test_the_judge_asks_for_what_is_new_and_known():
-    past = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "item_id": ["x", "y", "x", "z"]})
-    later = pd.DataFrame({"customer_id": ["a", "a", "new", "b"], "item_id": ["x", "z", "y", "unheard of"]})
-    model = Popularity().fit(past)
-    assert ranking_judge(model, later)() == 1.0  # only (a, z) counts, and a can be offered nothing else
-    assert ranking_judge(model, later, exclude_seen=False)() < 1.0
-    with pytest.raises(ValueError, match="new to the customer"):
-        ranking_judge(model, past)
-    with pytest.raises(ValueError, match="of a known customer"):
-        ranking_judge(model, later[2:], exclude_seen=False)
