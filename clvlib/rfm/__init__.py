@@ -1,5 +1,6 @@
-"""From a transaction log to one row a customer: how often, how lately, how long, for how much."""
+"""From a transaction log to one row a customer: how often, how lately, how long, for how much, and how old."""
 
+from clvlib.rfm.ages import AgedLines, CohortAges, age_lines, cohort_ages
 from clvlib.rfm.summary import rfm_summary
 
-__all__ = ["rfm_summary"]
+__all__ = ["AgedLines", "CohortAges", "age_lines", "cohort_ages", "rfm_summary"]

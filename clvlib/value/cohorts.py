@@ -14,11 +14,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from clvlib.rfm import AgedLines, age_lines, cohort_ages
 from clvlib.value.discounting import period_rate
 
 __all__ = ["CohortCurve", "CohortValues", "cohort_values", "forecast_table", "realised_path", "realised_values"]
-
-_PERIOD = {"month": "M", "quarter": "Q", "week": "W"}
 
 
 @dataclass(frozen=True)
@@ -81,31 +80,17 @@ def cohort_values(
     2024-01  10.0  0.0   0.0
     2024-02  20.0  NaN   NaN
     """
-    if cohort not in _PERIOD:
-        raise ValueError(f"cohort is one of {', '.join(_PERIOD)}, got {cohort!r}")
-    if period_days < 1:
-        raise ValueError(f"period_days must be at least 1, got {period_days}")
-    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
-    customers["cohort"] = customers["first_purchase"].dt.to_period(_PERIOD[cohort])
-    by_cohort = customers.groupby("cohort")["first_purchase"]
-    size, youngest = by_cohort.size(), by_cohort.max().dt.normalize()
-    lived = (end - youngest).dt.days // period_days
-    if lived.max() < 1:
-        raise ValueError(
-            f"no cohort has lived through one period of {period_days} days by {end.date()}; shorten period_days"
-        )
-    ages = pd.RangeIndex(int(lived.max()), name="age")
-    money = (
-        aged.assign(age=aged["day"] // period_days, cohort=customers["cohort"].to_numpy()[aged["code"]])
-        .groupby(["cohort", "age"])["value"]
-        .sum()
-        .unstack()
-        .reindex(index=size.index, columns=ages)
-        .fillna(0.0)
-    )
-    table = money.div(size, axis=0).where(np.asarray(ages)[None, :] < lived.to_numpy()[:, None])
-    table.index = size.index = pd.Index(size.index.astype(str), name="cohort")
-    return CohortValues(size.rename("customers"), table, period_days, end)
+    aged, value = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    came = cohort_ages(aged, cohort=cohort, period_days=period_days)
+    n_ages = int(came.lived.max())
+    age = aged.day // period_days
+    inside = age < n_ages
+    cell = came.code[aged.code[inside]] * n_ages + age[inside]
+    money = np.bincount(cell, weights=value[inside], minlength=len(came.labels) * n_ages).reshape(-1, n_ages)
+    money = np.where(np.arange(n_ages) < came.lived[:, None], money / came.customers[:, None], np.nan)
+    table = pd.DataFrame(money, index=came.labels, columns=pd.RangeIndex(n_ages, name="age"))
+    customers = pd.Series(came.customers, index=came.labels, name="customers")
+    return CohortValues(customers, table, period_days, aged.as_of)
 
 
 def realised_values(
@@ -129,11 +114,10 @@ def realised_values(
     """
     if horizon_days < 1:
         raise ValueError(f"horizon_days must be at least 1, got {horizon_days}")
-    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
-    inside = aged[aged["day"] < horizon_days]
-    value = np.bincount(inside["code"], weights=inside["value"], minlength=len(customers))
-    lived = (end - customers["first_purchase"].dt.normalize()).dt.days >= horizon_days
-    return customers.assign(realised_value=np.where(lived, value, np.nan))
+    aged, value = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    inside = aged.day < horizon_days
+    sums = np.bincount(aged.code[inside], weights=value[inside], minlength=len(aged.customers))
+    return aged.customers.assign(realised_value=np.where(_lived(aged, horizon_days), sums, np.nan))
 
 
 def realised_path(
@@ -159,15 +143,16 @@ def realised_path(
     """
     if horizon_days < 1 or period_days < 1:
         raise ValueError(f"horizon_days and period_days must be at least 1, got {horizon_days} and {period_days}")
-    aged, customers, end = _aged(lines, as_of, annual_discount_rate, margin_rate)
-    lived = ((end - customers["first_purchase"].dt.normalize()).dt.days >= horizon_days).to_numpy()
+    aged, value = _aged(lines, as_of, annual_discount_rate, margin_rate)
+    lived = _lived(aged, horizon_days)
     if not lived.any():
         raise ValueError(
-            f"none of {len(lived)} customers has lived {horizon_days} days by {end.date()}; shorten horizon_days"
+            f"none of {len(lived)} customers has lived {horizon_days} days by {aged.as_of.date()}; "
+            "shorten horizon_days"
         )
-    inside = aged[(aged["day"] < horizon_days) & lived[aged["code"]]]
+    inside = (aged.day < horizon_days) & lived[aged.code]
     n_ages = -(-horizon_days // period_days)
-    money = np.bincount(inside["day"] // period_days, weights=inside["value"], minlength=n_ages)
+    money = np.bincount(aged.day[inside] // period_days, weights=value[inside], minlength=n_ages)
     return pd.Series(money / lived.sum(), index=pd.RangeIndex(n_ages, name="age"), name="value")
 
 
@@ -268,26 +253,14 @@ def forecast_table(known: CohortValues, later: CohortValues) -> pd.DataFrame:
 
 def _aged(
     lines: pd.DataFrame, as_of: pd.Timestamp | str | None, annual_discount_rate: float, margin_rate: float
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
-    """Lines with the customer's ``code``, ``day`` since the first purchase and discounted ``value``; the customers."""
-    if not len(lines):
-        raise ValueError("the log has no lines; check what was read and what was rejected")
+) -> tuple[AgedLines, np.ndarray]:
+    """Lines with their age, and each one's value discounted to its customer's first day."""
     daily = period_rate(annual_discount_rate, period_days=1)
-    log_end = lines["timestamp"].max().normalize() + pd.Timedelta(days=1)
-    end = log_end if as_of is None else pd.Timestamp(as_of)
-    if end > log_end:
-        raise ValueError(f"as_of {end} is after the log's end, {log_end}; what has not happened yet cannot be counted")
-    known = lines.loc[lines["timestamp"] < end, ["customer_id", "timestamp", "amount"]]
-    first = known[known["amount"] >= 0].groupby("customer_id")["timestamp"].min()
-    if first.empty:
-        raise ValueError(f"no customer bought anything before {end}; choose a later as_of")
-    customers = first.rename("first_purchase").reset_index()
-    code = pd.Index(customers["customer_id"]).get_indexer(known["customer_id"])
-    bought = code >= 0
-    code, known = code[bought], known[bought]
-    start = customers["first_purchase"].dt.normalize().to_numpy()[code]
-    day = (known["timestamp"].dt.normalize().to_numpy() - start) // np.timedelta64(1, "D")
-    aged = pd.DataFrame(
-        {"code": code, "day": day, "value": margin_rate * known["amount"].to_numpy() * (1 + daily) ** -day}
-    )
-    return aged[day >= 0], customers, end
+    aged = age_lines(lines, as_of=as_of)
+    return aged, margin_rate * aged.amount * (1 + daily) ** -aged.day
+
+
+def _lived(aged: AgedLines, horizon_days: int) -> np.ndarray:
+    """Which customers have had all days of the horizon. Shape (n_customers,)."""
+    first = aged.customers["first_purchase"].dt.tz_localize(None).dt.normalize()
+    return ((aged.as_of.tz_localize(None) - first).dt.days >= horizon_days).to_numpy()
