@@ -30,7 +30,7 @@ def checked_lines(lines: Any, needed: tuple[str, ...] = _NEEDED) -> pd.DataFrame
     if twice:
         raise ValueError(f"the log has more than one column {' and '.join(twice)}; drop or rename all but one")
     if lines.empty:
-        raise ValueError("The log has no lines, so there is nothing to forecast.")
+        raise ValueError("The log has no lines; check what was read and what was rejected.")
     for name in needed:
         _check_column(name, lines[name])
     return lines
