@@ -132,4 +132,5 @@ def _with_interval(table: pd.DataFrame, level: float) -> pd.DataFrame:
         for buyers, customers in zip(table["buyers"], table["customers"], strict=True)
     ]
     low, high = np.array(ends, dtype=float).reshape(-1, 2).T
+    low = np.where(table["age"] == 0, 1.0, low)  # everybody buys at age 0, which is when it begins: no estimate
     return table.assign(retention=table["buyers"] / table["customers"], low=low, high=high)
