@@ -1,0 +1,33 @@
+"""Days and shares that somebody asked for, checked."""
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+__all__ = ["positive", "share", "whole_days"]
+
+
+def whole_days(name: str, values: Any) -> list[int]:
+    given = [values] if isinstance(values, Real) else values
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise ValueError(f"{name} must be whole numbers of days, as in {name}=[30, 60, 90], not {values!r}")
+    days = sorted({positive(name, value) for value in given})
+    if not days:
+        raise ValueError(f"{name} is empty; give at least one, as in {name}=[30, 60, 90]")
+    return days
+
+
+def positive(name: str, value: Any) -> int:
+    whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
+    if isinstance(value, bool | np.bool_) or not whole or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return int(value)
+
+
+def share(name: str, value: Any, *, ends: bool = False) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not number or not (0 <= value <= 1 if ends else 0 < value < 1):
+        raise ValueError(f"{name} must be a share between 0 and 1, not {value!r}")
+    return float(value)
