@@ -6,11 +6,30 @@ from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, 
 from clvlib.customers.kpis import KPIS, kpi_table
 from clvlib.customers.rfm_scores import RFMScores, rfm_scores
 from clvlib.customers.segments import SEGMENTS, Segment, named_segments, segment_grid
+from clvlib.customers.stages import (
+    STAGES,
+    STATES,
+    lifecycle_stages,
+    revenue_threshold,
+    stage_history,
+    stage_table,
+)
 from clvlib.customers.tiers import TIERS, ValueTiers, value_tiers
+from clvlib.customers.transitions import (
+    NOT_YET,
+    forecast_scores,
+    transition_counts,
+    transition_matrix,
+    transition_table,
+    value_by_state,
+)
 
 __all__ = [
     "KPIS",
+    "NOT_YET",
     "SEGMENTS",
+    "STAGES",
+    "STATES",
     "TIERS",
     "CohortTriangles",
     "RFMScores",
@@ -18,12 +37,21 @@ __all__ = [
     "ValueTiers",
     "cohort_triangles",
     "flag_table",
+    "forecast_scores",
     "inactivity_curve",
     "inactivity_threshold",
     "kpi_table",
+    "lifecycle_stages",
     "named_segments",
     "own_thresholds",
+    "revenue_threshold",
     "rfm_scores",
     "segment_grid",
+    "stage_history",
+    "stage_table",
+    "transition_counts",
+    "transition_matrix",
+    "transition_table",
+    "value_by_state",
     "value_tiers",
 ]
