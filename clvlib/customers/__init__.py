@@ -4,25 +4,14 @@ from clvlib.customers.cohorts import CohortTriangles, cohort_triangles
 from clvlib.customers.flags import flag_table
 from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, own_thresholds
 from clvlib.customers.kpis import KPIS, kpi_table
+from clvlib.customers.migration import migration_table, movers_table
+from clvlib.customers.redrawn import continued_histories, redrawn_histories
 from clvlib.customers.rfm_scores import RFMScores, rfm_scores
 from clvlib.customers.segments import SEGMENTS, Segment, named_segments, segment_grid
+from clvlib.customers.stability import Agreement, TierNoise, bootstrap_agreement, tier_noise
 from clvlib.customers.stages import (
-    STAGES,
-    STATES,
-    lifecycle_stages,
-    revenue_threshold,
-    stage_history,
-    stage_table,
-)
 from clvlib.customers.tiers import TIERS, ValueTiers, value_tiers
 from clvlib.customers.transitions import (
-    NOT_YET,
-    forecast_scores,
-    transition_counts,
-    transition_matrix,
-    transition_table,
-    value_by_state,
-)
 
 __all__ = [
     "KPIS",
@@ -54,4 +43,12 @@ __all__ = [
     "transition_table",
     "value_by_state",
     "value_tiers",
+    "migration_table",
+    "movers_table",
+    "continued_histories",
+    "redrawn_histories",
+    "Agreement",
+    "TierNoise",
+    "bootstrap_agreement",
+    "tier_noise",
 ]
