@@ -1,24 +1,33 @@
 """Will they be back? Snapshots of recent behaviour, a probability of returning, and rules that act on it."""
 
-from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, logistic_probability
+from clvlib.retention.boosted import BoostedReturnModel
+from clvlib.retention.hazard import DiscreteTimeHazard, survival_check
+from clvlib.retention.lifetimes import lifetime_table
+from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, SeparationWarning, logistic_probability
 from clvlib.retention.rules import (
     Action,
     BestThreshold,
+    RangeAudit,
     RuleAudit,
+    audit_over_range,
     audit_rule,
     best_threshold,
     break_even_probability,
     effect_sensitivity,
+    flip_effects,
+    policy_table,
     realised_profit,
 )
 from clvlib.retention.snapshots import (
     FEATURES,
     SnapshotSplit,
+    customer_draw,
     snapshot_dates,
     snapshot_table,
     split_snapshots,
     varying_features,
 )
+from clvlib.retention.survival import logrank_p_value, survival_curve, survival_table
 
 __all__ = [
     "FEATURES",
@@ -26,17 +35,30 @@ __all__ = [
     "ActiveLately",
     "BaseRate",
     "BestThreshold",
+    "BoostedReturnModel",
+    "DiscreteTimeHazard",
+    "RangeAudit",
     "ReturnModel",
     "RuleAudit",
+    "SeparationWarning",
     "SnapshotSplit",
+    "audit_over_range",
     "audit_rule",
     "best_threshold",
     "break_even_probability",
+    "customer_draw",
     "effect_sensitivity",
+    "flip_effects",
+    "lifetime_table",
     "logistic_probability",
+    "logrank_p_value",
+    "policy_table",
     "realised_profit",
     "snapshot_dates",
     "snapshot_table",
     "split_snapshots",
+    "survival_check",
+    "survival_curve",
+    "survival_table",
     "varying_features",
 ]

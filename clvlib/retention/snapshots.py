@@ -10,12 +10,21 @@ observation window: who did nothing for so long is not about to leave, but has l
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["FEATURES", "SnapshotSplit", "snapshot_dates", "snapshot_table", "split_snapshots", "varying_features"]
+from clvlib.retention.splits import SnapshotSplit, customer_draw, split_snapshots
+
+__all__ = [
+    "FEATURES",
+    "SnapshotSplit",
+    "customer_draw",
+    "snapshot_dates",
+    "snapshot_table",
+    "split_snapshots",
+    "varying_features",
+]
 
 #: What a snapshot may say about a customer; all are zero or more. ``items`` needs a log with ``item_id``.
 FEATURES: tuple[str, ...] = (
@@ -142,45 +151,6 @@ def snapshot_table(
         came[snapshot * len(customers) + customer[row]] = True
         table["came_back"] = came[here]
     return table
-
-
-class SnapshotSplit(NamedTuple):
-    """Snapshots in three pieces, one after the other in time; no outcome of one reaches into the next."""
-
-    train: pd.DataFrame
-    calibrate: pd.DataFrame
-    test: pd.DataFrame
-
-
-def split_snapshots(
-    table: pd.DataFrame, *, cut: pd.Timestamp | str, outcome_days: int = 7, calibration_days: int = 90
-) -> SnapshotSplit:
-    """Which snapshots may a model learn from, which set its level, and which judge it?
-
-    ``test`` are the snapshots at ``cut`` or later; ``calibrate`` those of the ``calibration_days`` before it and
-    ``train`` the ones before that, both only as far as their outcome windows end by the time the next piece begins.
-    The same customers may be in all three, as they are in use.
-
-    ValueError: a piece would be empty; the message says what the table covers.
-
-    >>> dates = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-01-28", "2024-02-01"])
-    >>> pieces = split_snapshots(pd.DataFrame({"snapshot_date": dates}), cut="2024-02-01", calibration_days=14)
-    >>> [len(piece) for piece in pieces]
-    [1, 1, 1]
-    """
-    cut = pd.Timestamp(cut)
-    level_from = cut - pd.Timedelta(days=calibration_days)
-    date = table["snapshot_date"]
-    end = date + pd.Timedelta(days=outcome_days)
-    pieces = SnapshotSplit(table[end <= level_from], table[(date >= level_from) & (end <= cut)], table[date >= cut])
-    for name, piece in pieces._asdict().items():
-        if piece.empty:
-            raise ValueError(
-                f"no snapshot is left to {name}: the table has {date.nunique()} dates from {date.min():%Y-%m-%d} to "
-                f"{date.max():%Y-%m-%d}, the holdout begins on {cut:%Y-%m-%d} and calibration {calibration_days} days "
-                "before it; shorten the holdout or calibration_days, or use a longer log"
-            )
-    return pieces
 
 
 def varying_features(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,28 @@
+"""What rules are asked with, checked before anything is counted."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+__all__ = ["checked_probability", "group_codes"]
+
+
+def checked_probability(probability: ArrayLike) -> np.ndarray:
+    """Shape (n,), n at least 1, each between 0 and 1; or a ValueError that says how many are not."""
+    p = np.asarray(probability, dtype=float)
+    if p.ndim != 1 or not len(p):
+        raise ValueError(f"probability must be one non-empty array, got shape {p.shape}")
+    wrong = ~((p >= 0) & (p <= 1))
+    if wrong.any():
+        raise ValueError(f"{int(wrong.sum())} of {len(p)} probabilities are NaN or outside 0 to 1")
+    return p
+
+
+def group_codes(groups: ArrayLike | None, n: int, *, ordered: bool = False) -> np.ndarray:
+    """Codes from 0 of which rows belong together; every row for itself without groups."""
+    if groups is None:
+        return np.arange(n)
+    code = pd.factorize(np.asarray(groups), sort=ordered, use_na_sentinel=False)[0]
+    if code.shape != (n,):
+        raise ValueError(f"groups has {code.size} entries for {n} rows; they must match one to one")
+    return code

@@ -1,0 +1,95 @@
+"""What is done for customers, and what it earns: one action, its formula, and what it would have earned.
+
+An action meets customers who would have come back anyway and customers who would not. With p the probability of
+coming back without it, e the *assumed* share of the others it brings back, v the value of one return to the shop,
+d what the action takes off every return (a coupon is redeemed by those who would have come anyway, too) and c the
+cost of contact::
+
+    profit per contact = e (1 - p) (v - d) - d p - c
+
+which falls with p: act below ``p* = (e (v - d) - c) / (e (v - d) + d)``. The effect e is an assumption until an
+experiment with a control group has measured it; a low probability is a risk, not a readiness to be persuaded.
+All money in currency.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Action", "break_even_probability", "realised_profit"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One branch of a rule: what is done for customers whose probability of coming back lies in [low, high).
+
+    A ``high`` of 1 includes 1; equal bounds below 1 never fire. assumed_effect: share of those who would stay away that
+    come back because of it, 0 to 1. cost_per_contact: currency, for everyone who gets it. discount_per_return:
+    currency, off every purchase of those who got it.
+
+    >>> Action("coupon", high=0.5, assumed_effect=0.05, cost_per_contact=0.1).low
+    0.0
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    assumed_effect: float = 0.0
+    cost_per_contact: float = 0.0
+    discount_per_return: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"{self.name}: need 0 <= low <= high <= 1, got {self.low} and {self.high}")
+        if not 0 <= self.assumed_effect <= 1:
+            raise ValueError(f"{self.name}: assumed_effect is a share between 0 and 1, got {self.assumed_effect}")
+        if not (0 <= self.cost_per_contact < np.inf and 0 <= self.discount_per_return < np.inf):
+            raise ValueError(f"{self.name}: costs are amounts of zero or more")
+
+    def fires(self, probability: np.ndarray) -> np.ndarray:
+        """For which customers, shape (n,), as booleans."""
+        return (probability >= self.low) & ((probability < self.high) | (self.high == 1))
+
+    def profit(self, probability: np.ndarray, *, value_per_return: float) -> np.ndarray:
+        """Expected profit of contacting each customer, in currency, shape (n,); see the module for the formula."""
+        extra = self.assumed_effect * (1 - probability)
+        return (
+            extra * (value_per_return - self.discount_per_return)
+            - self.discount_per_return * probability
+            - self.cost_per_contact
+        )
+
+
+def break_even_probability(action: Action, *, value_per_return: float) -> float:
+    """Below which probability of coming back does contacting a customer pay? 0 if it never does, 1 if always.
+
+    >>> coupon = Action("coupon", assumed_effect=0.10, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> break_even_probability(coupon, value_per_return=6.0)
+    0.26666666666666666
+    """
+    gain = action.assumed_effect * (value_per_return - action.discount_per_return)
+    at_zero, slope = gain - action.cost_per_contact, gain + action.discount_per_return
+    if at_zero <= 0:
+        return 0.0
+    return float(min(at_zero / slope, 1.0))
+
+
+def realised_profit(outcome: ArrayLike, treated: ArrayLike, action: Action, *, value_per_return: float) -> np.ndarray:
+    """What would acting on ``treated`` have earned, given who came back without it? Currency per customer, shape (n,).
+
+    outcome: shape (n,), whether each came back untreated. Only the effect is assumed here, no predicted probability: an
+    untreated returner costs the discount, one who stayed away is brought back with ``assumed_effect``. Not treated: 0.
+
+    >>> coupon = Action("coupon", assumed_effect=0.10, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> realised_profit([0, 1, 1], [True, True, False], coupon, value_per_return=6.0).round(2).tolist()
+    [0.4, -1.1, 0.0]
+    """
+    came = np.asarray(outcome, dtype=float)
+    acted = np.asarray(treated, dtype=bool)
+    if came.shape != acted.shape:
+        raise ValueError(f"outcome {came.shape} and treated {acted.shape} must be equally long")
+    wrong = ~((came >= 0) & (came <= 1))
+    if wrong.any():
+        raise ValueError(f"{int(wrong.sum())} of {came.size} outcomes are NaN or outside 0 to 1; give came_back")
+    return np.where(acted, action.profit(came, value_per_return=value_per_return), 0.0)

@@ -1,0 +1,204 @@
+"""What would each policy have earned, beside doing nothing and treating everyone, and when does the decision flip?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from clvlib.metrics.intervals import bootstrap_interval
+from clvlib.retention._checks import checked_probability, group_codes
+from clvlib.retention.actions import Action, break_even_probability, realised_profit
+
+__all__ = ["effect_sensitivity", "flip_effects", "policy_table"]
+
+
+def policy_table(
+    outcome: ArrayLike,
+    policies: Mapping[str, ArrayLike],
+    action: Action,
+    *,
+    value_per_return: float,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int | np.random.Generator,
+) -> pd.DataFrame:
+    """What would each policy have earned on these customers, against treating nobody and treating everybody?
+
+    outcome: shape (n,), whether each came back without any action. policies: name -> shape (n,), whom it treats;
+    ``nobody`` and ``everybody`` are put before them where they are not among them. action: what is done and its
+    *assumed* effect; its own ``low`` and ``high`` are not used. groups: shape (n,), the customer of each row: rows of
+    one customer are drawn together (each row for itself by default).
+
+    Returns one row a policy, index ``policy``, money in currency per row of ``outcome`` (a customer at a snapshot):
+    ``treated`` (rows), ``share_treated``; ``profit`` with ``low`` and ``high``, which is also the gain over nobody,
+    who costs and earns nothing; ``over_everybody`` with ``over_everybody_low`` and ``over_everybody_high``, paired: the
+    difference on the same rows. Intervals are percentiles of a bootstrap, the same draws for every policy; they say how
+    much depends on which customers came, not on the assumed effect (:func:`effect_sensitivity` does).
+
+    ValueError: arrays of different length, missing values, fewer than two customers.
+
+    >>> coupon = Action("coupon", assumed_effect=0.10, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> table = policy_table([0, 0, 0, 1, 1], {"first three": [1, 1, 1, 0, 0]}, coupon, value_per_return=6.0,
+    ...                      random_state=0)
+    >>> table[["share_treated", "profit", "over_everybody"]].rename_axis(None).round(2)
+                 share_treated  profit  over_everybody
+    nobody                 0.0    0.00            0.20
+    everybody              1.0   -0.20            0.00
+    first three            0.6    0.24             0.44
+    """
+    came = np.asarray(outcome, dtype=float)
+    if came.ndim != 1 or not len(came):
+        raise ValueError(f"outcome must be one non-empty array, got shape {came.shape}")
+    treatments = {"nobody": np.zeros(len(came), bool), "everybody": np.ones(len(came), bool)}
+    treatments |= {name: _treated(name, treated, len(came)) for name, treated in policies.items()}
+    code = group_codes(groups, len(came), ordered=True)
+    if isinstance(random_state, np.random.Generator):
+        random_state = int(random_state.integers(2**32))  # one seed for all: every policy meets the same draws
+    options = {"groups": code, "level": level, "n_resamples": n_resamples, "random_state": random_state}
+    profit = {
+        name: realised_profit(came, treated, action, value_per_return=value_per_return)
+        for name, treated in treatments.items()
+    }
+    rows = []
+    for name, each in profit.items():
+        over = each - profit["everybody"]
+        low, high = _interval(each, options)
+        over_low, over_high = _interval(over, options)
+        rows.append(
+            {
+                "policy": name,
+                "treated": int(treatments[name].sum()),
+                "share_treated": treatments[name].mean(),
+                "profit": each.mean(),
+                "low": low,
+                "high": high,
+                "over_everybody": over.mean(),
+                "over_everybody_low": over_low,
+                "over_everybody_high": over_high,
+            }
+        )
+    return pd.DataFrame(rows).set_index("policy")
+
+
+def effect_sensitivity(
+    probability: ArrayLike, action: Action, *, value_per_return: float, effects: Sequence[float]
+) -> pd.DataFrame:
+    """How does the decision change when the assumed effect is wrong? One row an effect.
+
+    Columns: ``assumed_effect``, ``break_even_probability``, ``share_treated`` (customers below it), and expected profit
+    in currency per customer (treated or not): ``rule`` (the action's own low and high), ``everyone``, ``break_even``
+    (those below the break-even probability). Doing nothing earns 0.
+
+    >>> coupon = Action("coupon", high=0.5, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> table = effect_sensitivity([0.1, 0.4], coupon, value_per_return=6.0, effects=[0.02, 0.1])
+    >>> table[["assumed_effect", "share_treated", "everyone", "break_even"]].round(3)
+       assumed_effect  share_treated  everyone  break_even
+    0            0.02            0.0    -0.275       0.000
+    1            0.10            0.5     0.025       0.125
+    """
+    p = checked_probability(probability)
+    rows = []
+    for effect in effects:
+        tried = replace(action, assumed_effect=effect)
+        edge = break_even_probability(tried, value_per_return=value_per_return)
+        each = tried.profit(p, value_per_return=value_per_return)
+        below = (p < edge) | (edge == 1)
+        rows.append(
+            {
+                "assumed_effect": effect,
+                "break_even_probability": edge,
+                "share_treated": below.mean(),
+                "rule": np.where(tried.fires(p), each, 0.0).mean(),
+                "everyone": each.mean(),
+                "break_even": np.where(below, each, 0.0).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def flip_effects(
+    probability: ArrayLike,
+    action: Action,
+    *,
+    value_per_return: float,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int | np.random.Generator,
+) -> pd.DataFrame:
+    """From which effect on is the decision another one? The assumption that has to be true, turned round.
+
+    Treating a set of customers pays in expectation above the effect at which the formula of
+    :mod:`clvlib.retention.actions`, summed over them, is zero: with P the mean probability of coming back anyway,
+    ``(d P + c) / ((v - d) (1 - P))``. One row a decision, in this order of ``decision``:
+
+    ``anyone``  the lowest probability: below this effect nobody should be treated, whatever the rule;
+    ``rule``    those for whom the action fires (its own ``low`` and ``high``): below it the rule loses money;
+    ``everybody``  below it treating everyone loses money;
+    ``last``    the highest probability: above it everyone should be treated and there is nothing to choose.
+
+    probability: shape (n,), of coming back without action. The action's ``assumed_effect`` is not
+    used. groups: rows of one customer are drawn together.
+
+    Returns ``decision``, ``effect`` (a share, NaN where no effect up to 1 is enough: then the decision stands at any
+    effect), ``low``, ``high`` (percentiles of a bootstrap for the two means; an end above 1 says that perhaps no effect
+    is enough; NaN for the two extreme probabilities, which are no means), ``customers``.
+
+    ValueError: as :func:`audit_rule`.
+
+    >>> coupon = Action("coupon", high=0.5, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> flip_effects([0.1, 0.3, 0.6], coupon, value_per_return=6.0, random_state=0)[["decision", "effect"]].round(3)
+        decision  effect
+    0     anyone   0.044
+    1       rule   0.075
+    2  everybody   0.130
+    3       last   0.350
+    """
+    p = checked_probability(probability)
+    code = group_codes(groups, len(p))
+    gain = value_per_return - action.discount_per_return
+
+    def effect(mean: float) -> float:
+        # the e with e (1 - P)(v - d) = d P + c; none where a return brings nothing or nobody is left to bring back
+        lost, won = action.discount_per_return * mean + action.cost_per_contact, (1 - mean) * gain
+        return lost / won if won > 0 else np.inf
+
+    fires = action.fires(p)
+    rows = []
+    for decision, chosen in {
+        "anyone": p == p.min(), "rule": fires, "everybody": np.ones(len(p), bool), "last": p == p.max(),
+    }.items():  # fmt: skip
+        here = p[chosen]
+        row = {"decision": decision, "effect": np.nan, "low": np.nan, "high": np.nan, "customers": len(here)}
+        if len(here):
+            row["effect"] = effect(float(here.mean()))
+        if decision in ("rule", "everybody") and len(np.unique(code[chosen])) > 1:
+            # the effect rises with the mean, so the ends of the mean's interval are the ends of the effect's
+            ends = bootstrap_interval(
+                here, groups=code[chosen], level=level, n_resamples=n_resamples, random_state=random_state
+            )
+            row["low"], row["high"] = map(effect, ends)
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    table["effect"] = table["effect"].where(table["effect"] <= 1)
+    return table
+
+
+def _treated(name: str, treated: ArrayLike, n: int) -> np.ndarray:
+    acted = np.asarray(treated)
+    if acted.shape != (n,):
+        raise ValueError(f"policy {name!r} has shape {acted.shape} for {n} outcomes; it needs one entry for each")
+    values = pd.Series(acted)
+    if values.isna().any():
+        raise ValueError(f"policy {name!r} is missing in {int(values.isna().sum())} of {n} rows")
+    if acted.dtype != bool and not values.isin([0, 1]).all():
+        raise ValueError(f"policy {name!r} is not true or false in all of {n} rows; a rule is, as in probability < 0.1")
+    return acted.astype(bool)
+
+
+def _interval(each: np.ndarray, options: dict) -> tuple[float, float]:
+    """Of a policy that earns the same from everybody, the interval is that amount, whoever comes."""
+    return (float(each[0]),) * 2 if np.ptp(each) == 0 else bootstrap_interval(each, **options)

@@ -1,0 +1,117 @@
+"""Where should a rule's threshold lie, how sure is that, and what is it worth on customers it was not chosen on?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from clvlib.metrics.intervals import bootstrap_interval
+from clvlib.retention._checks import checked_probability, group_codes
+from clvlib.retention.actions import Action, realised_profit
+
+__all__ = ["BestThreshold", "best_threshold"]
+
+#: Random halvings behind the honest estimate: one alone would say mostly how the halves fell.
+_HALVINGS = 20
+
+
+@dataclass(frozen=True)
+class BestThreshold:
+    """The threshold below which acting earned most, and what it earned per customer, in currency; with intervals.
+
+    ``threshold``, ``low``, ``high``: a probability. ``profit_per_customer``, ``profit_low``, ``profit_high``: on the
+    rows it was chosen on, too good as any choice judged on its own data. ``honest_profit``, ``honest_low``,
+    ``honest_high``: chosen on one half of the customers and judged on the other, in turns.
+    """
+
+    threshold: float
+    low: float
+    high: float
+    profit_per_customer: float
+    profit_low: float
+    profit_high: float
+    honest_profit: float = float("nan")
+    honest_low: float = float("nan")
+    honest_high: float = float("nan")
+
+
+def best_threshold(
+    probability: ArrayLike,
+    outcome: ArrayLike,
+    action: Action,
+    *,
+    value_per_return: float,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    n_resamples: int = 500,
+    random_state: int | np.random.Generator,
+) -> BestThreshold:
+    """Acting on everyone below which predicted probability would have earned most, and how sure is that?
+
+    probability, outcome: shape (n,), predicted and realised without action. groups: shape (n,), rows of one customer
+    are resampled together (each row for itself by default). The action's own ``low`` and ``high`` are not used.
+
+    The profit of every threshold is a running sum of :func:`realised_profit` along the sorted probabilities; "act on
+    nobody" (threshold 0) and "act on everyone" are among them. Intervals are percentiles of a bootstrap in which the
+    best threshold is sought anew; the profit's is that of the threshold found, and optimistic as any choice on the data
+    it is judged on (it is never below 0, since doing nothing is among the choices).
+
+    The *honest* profit parts the customers at random into halves, chooses on the one and judges on the other, both
+    ways, and takes each row's mean over 20 such halvings; its interval draws customers anew, the choices held. It may
+    be negative. It speaks of a threshold chosen on half as many customers, and of the same time: what a threshold earns
+    *later* is :func:`policy_table` on later rows. With one customer only there are no halves, and it is NaN.
+
+    ValueError: as :func:`audit_rule`; arrays of different length; an outcome outside 0 to 1.
+
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0, 1, 2000)
+    >>> coupon = Action("coupon", assumed_effect=0.10, cost_per_contact=0.10, discount_per_return=1.0)
+    >>> found = best_threshold(p, rng.random(2000) < p, coupon, value_per_return=6.0, random_state=0)
+    >>> print(f"{found.threshold:.2f} [{found.low:.2f}, {found.high:.2f}]")
+    0.30 [0.25, 0.32]
+    >>> found.honest_profit < found.profit_per_customer
+    True
+    """
+    p = checked_probability(probability)
+    gain = realised_profit(outcome, np.ones(np.shape(outcome), bool), action, value_per_return=value_per_return)
+    if p.shape != gain.shape:
+        raise ValueError(f"probability {p.shape} and outcome {gain.shape} must be equally long")
+    if not 0 < level < 1:
+        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+    group = group_codes(groups, len(p))
+    order = np.argsort(p, kind="stable")
+    p, gain, group = p[order], gain[order], group[order]
+    ends = np.append(np.flatnonzero(np.diff(p)), len(p) - 1)  # a threshold cannot part equal probabilities
+    candidates = np.concatenate([[0.0], (p[ends[:-1]] + p[ends[1:]]) / 2, [1.0]])
+    rng = np.random.default_rng(random_state)
+    n_groups = int(group.max()) + 1
+
+    def best(weight: np.ndarray) -> tuple[int, float]:
+        profit = np.concatenate([[0.0], np.cumsum(weight * gain)[ends]])
+        top = int(np.argmax(profit))
+        return top, profit[top] / weight.sum()
+
+    top, profit = best(np.ones(len(p)))
+    draws = np.empty((n_resamples, 2))
+    for draw in draws:
+        weight = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)
+        at, draw[1] = best(weight[group].astype(float))
+        draw[0] = candidates[at]
+    (low, profit_low), (high, profit_high) = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+    honest = (float("nan"),) * 3
+    if n_groups > 1:
+        earned = np.zeros(len(p))
+        for _ in range(_HALVINGS):
+            half = (rng.permutation(n_groups) < n_groups // 2)[group]
+            for judged in (half, ~half):
+                top_there, _ = best((~judged).astype(float))
+                acted = np.arange(len(p)) <= (ends[top_there - 1] if top_there else -1)
+                earned += np.where(judged & acted, gain, 0.0) / _HALVINGS
+        interval = bootstrap_interval(earned, level=level, n_resamples=n_resamples, random_state=rng, groups=group)
+        honest = (float(earned.mean()), *interval)
+    return BestThreshold(
+        float(candidates[top]), float(low), float(high), float(profit), float(profit_low), float(profit_high), *honest
+    )
