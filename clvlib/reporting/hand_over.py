@@ -1,4 +1,4 @@
-"""How a chapter passes on its headline figures, its per-customer columns and lists, and what it has fitted."""
+"""How a chapter passes on its headline and key figures, its customers' columns and lists, and what it has fitted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from clvlib.reporting.kpis import checked_kpis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,7 @@ def hand_over(
     figures: Sequence[Mapping[str, Any]] = (),
     customers: pd.DataFrame | None = None,
     lists: pd.DataFrame | None = None,
+    kpis: pd.DataFrame | None = None,
     as_of: Any = None,
     horizon_days: float | None = None,
     model: Mapping[str, Any] | None = None,
@@ -60,6 +63,10 @@ def hand_over(
         words), ``expected_margin`` (in the data's currency, within ``horizon_days``) and, if wanted, ``block`` (which
         part of the list the place is in, such as "reorder"; ranks go on over all blocks) and ``item_text``. The run
         writes them as ``lists/<chapter>.csv`` and ``.parquet``.
+    kpis
+        Key figures as :func:`clvlib.customers.kpi_table` makes them, one row a figure: ``kpi``, ``value``, ``low``,
+        ``high`` (of the 95 % interval), ``unit``, ``n``, ``definition`` and, if wanted, ``period`` and ``note``; a
+        value that is missing has a note that says why. The report has a page of them, and the run writes ``kpis.csv``.
     as_of
         The date the customer columns and lists hold for; the last line of the log where it is not given.
     horizon_days
@@ -73,7 +80,8 @@ def hand_over(
     ValueError
         For a figure without name, value or unit, with two of one name, or with an interval upside down; for a customer
         table without ``customer_id``, with a customer twice or with none, or with a column that the run adds; for
-        lists without ``horizon_days``, with a column too few or too many, a gap, or a place or an item twice; for an
+        lists without ``horizon_days``, with a column too few or too many, a gap, or a place or an item twice; for kpis
+        with a column too few or too many, a figure twice or one without unit, definition or value and no note; for an
         ``as_of`` that is no date; for a model that could not be loaded again, or is of another currency. Checked with
         or without a run, so that a chapter that works in JupyterLab works in a report. Within a run also for a second
         call, which would replace what the first one passed on.
@@ -96,6 +104,9 @@ def hand_over(
         if horizon_days is None:
             raise ValueError("lists have an expected_margin within horizon_days; give horizon_days too")
         lists = _checked_lists(lists)
+    if kpis is not None and data is None:
+        raise ValueError("key figures need the data they are of; give data too")
+    key_figures = None if kpis is None else checked_kpis(kpis)
     if model is not None:
         model = _checked_model(model, data)
     if as_of is None and data is not None:
@@ -106,11 +117,12 @@ def hand_over(
         return
     folder = Path(target)
     if (folder / "handover.json").exists():
-        raise ValueError("this chapter has handed over already; pass figures, customers and lists in one call")
+        raise ValueError("this chapter has handed over already; pass figures, customers, lists and kpis in one call")
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "data": None if data is None else _described(data),
         "figures": rows,
+        "kpis": key_figures,
         "as_of": as_of,
         "horizon_days": horizon_days,
         "customers": None,

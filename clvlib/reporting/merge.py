@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["inert", "merge_customers", "merge_lists", "merge_models", "named", "write_csv"]
+__all__ = ["handed_over", "inert", "merge_customers", "merge_lists", "merge_models", "named", "write_csv"]
 
 #: A spreadsheet takes a cell that starts like this for a formula; the full-width signs too, in East Asian versions.
 _FORMULA = r"[=+\-@\t\r\n＝＋－＠]"
@@ -92,6 +92,14 @@ def merge_models(out: Path, run: dict[str, Any]) -> list[Path]:
     return written
 
 
+def handed_over(out: Path, run: dict[str, Any]) -> Iterable[tuple[dict, Path, dict]]:
+    """What each chapter of a run handed over: its record, the path of its ``handover.json`` and the content."""
+    for record in run["chapters"]:
+        if record["status"] == "ok" and record["handover"]:
+            path = out / record["handover"]
+            yield record, path, json.loads(path.read_text(encoding="utf-8"))
+
+
 def named(datasets: dict[tuple, list]) -> Iterable[tuple[str, list]]:
     """Each data set's parts behind the name of its files; of two data sets with one name, the second gets ``-2``."""
     stems: list[str] = []
@@ -155,11 +163,7 @@ def _handed(out: Path, run: dict[str, Any], *, either: tuple[str, ...]) -> dict[
     A data set is its name, its file and its lines: customer 7 of one log is not customer 7 of its namesake.
     """
     handed: dict[tuple, list[tuple[str, Path, dict]]] = {}
-    for record in run["chapters"]:
-        if record["status"] != "ok" or not record["handover"]:
-            continue
-        path = out / record["handover"]
-        document = json.loads(path.read_text(encoding="utf-8"))
+    for record, path, document in handed_over(out, run):
         if any(document.get(name) for name in either):
             data = document["data"]
             key = data["name"], data.get("sha256"), data.get("lines")

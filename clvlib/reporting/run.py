@@ -21,6 +21,7 @@ import nbformat
 import psutil
 
 from clvlib.reporting.execute import DISK_FULL, Execution, Kernels, execute
+from clvlib.reporting.kpis import merge_kpis
 from clvlib.reporting.merge import merge_customers, merge_lists, merge_models, write_csv
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.plan import Task, fetch_missing, leave_out, make_plan, own_data, versions
@@ -32,7 +33,7 @@ __all__ = ["OutputError", "prepare_output", "report", "save_rejected"]
 #: The share of free memory that chapters may use together.
 _MEMORY_SHARE = 0.8
 #: What a report replaces in its folder; without a run.json beside them they are somebody else's.
-_OURS = ("index.html", "customers", "handover", "lists", "models", "notebooks")
+_OURS = ("index.html", "customers", "handover", "kpis.csv", "lists", "models", "notebooks")
 
 
 class OutputError(RuntimeError):
@@ -136,7 +137,7 @@ class _Run:
         ledger = self._save_ledger()
         self.tasks = make_plan(self.scenario, self.out, ledger=ledger, previous=previous, only=only, force=force)
         self.run["chapters"] = [task.record for task in self.tasks]
-        self.run |= {kind: previous.get(kind, []) for kind in ("customers", "lists", "models")}
+        self.run |= {kind: previous.get(kind, []) for kind in ("customers", "kpis", "lists", "models")}
         self._write_run("interrupted")  # from here on the folder is a report's
         self._remove_left(previous)
         self._write_parameters()
@@ -297,6 +298,7 @@ class _Run:
                 record["reason"] = record["reason"] or "the run was interrupted before this chapter had finished"
         merged = merge_customers(self.out, self.run)
         self.run["customers"] = [path.name for path in merged]
+        self.run["kpis"] = [path.name for path in merge_kpis(self.out, self.run)]
         self.run["lists"] = [path.name for path in merge_lists(self.out, self.run)]
         self.run["models"] = [path.name for path in merge_models(self.out, self.run)]
         self._write_run(status)

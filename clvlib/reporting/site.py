@@ -21,6 +21,7 @@ from clvlib.reporting import wording
 from clvlib.reporting.chapter_page import TEMPLATES, ChapterBody, render_chapter
 from clvlib.reporting.customer_columns import describe_tables
 from clvlib.reporting.data_quality import describe_datasets
+from clvlib.reporting.kpis import kpi_rows
 from clvlib.reporting.prose import anchor
 from clvlib.reporting.search_index import search_index
 
@@ -51,6 +52,8 @@ _OUTCOMES = {
 def build_site(out: Path) -> Path:
     """Write ``index.html``, a page for each chapter, ``data_quality.html`` and ``run.html`` into ``out``.
 
+    And ``kpis.html``, where a chapter has handed over key figures.
+
     ``out`` is the folder of a run, with its ``run.json``. Returns the path of the index. A page is written beside
     its old self and then put in its place, so that a reader never meets half of one.
 
@@ -70,6 +73,7 @@ def build_site(out: Path) -> Path:
         run=run,
         chapters=chapters,
         parts=_parts(chapters),
+        with_kpis=[chapter for chapter in chapters if chapter["kpis"]],
         datasets=datasets,
         status=_status(run, chapters),
         state=state,
@@ -93,13 +97,24 @@ def build_site(out: Path) -> Path:
     tables = describe_tables(out, chapters)
     write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"), tables=tables)
     write("run.html", "run", facts=_facts(run))
+    kpis = _files(out, "kpis.csv")
+    if any(chapter["kpis"] for chapter in chapters):
+        write("kpis.html", "kpis", files=kpis)
+    else:
+        (out / "kpis.html").unlink(missing_ok=True)
     customers = _files(out, "customers/*.csv") + _files(out, "customers/*.parquet")
     models = [
         file | {"command": f"clv score reports/{out.name}/models/{file['name']} my_log.csv"}
         for file in _files(out, "models/*.json")
     ]
     write(
-        "index.html", "index", customers=customers, models=models, tables=tables, search_index=search_index(chapters)
+        "index.html",
+        "index",
+        customers=customers,
+        kpis=kpis,
+        models=models,
+        tables=tables,
+        search_index=search_index(chapters),
     )
     return out / "index.html"
 
@@ -160,6 +175,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "figures": [figure for figure in figures if figure is not money],
         "money": money["value"] if money else "",
         "data": handover.get("data"),
+        "kpis": kpi_rows(handover.get("kpis") or []),
         **{
             kind: out / "handover" / stem / handover[kind] if handover.get(kind) else None
             for kind in ("customers", "lists")
