@@ -4,7 +4,7 @@ Everywhere ``outcome`` is an array of 0 and 1 (or booleans) of shape (n,) and ``
 a 1, shape (n,), each between 0 and 1; anything else is a ValueError that says how many entries are wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from clvlib.metrics._resampling import row_weights
+from clvlib.metrics._value_kernel import Forecast
 from clvlib.metrics.intervals import wilson_interval
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "log_loss",
     "reliability_table",
     "roc_auc",
+    "score_differences",
     "score_table",
 ]
 
@@ -168,6 +171,77 @@ def score_table(outcome: ArrayLike, forecasts: Mapping[str, ArrayLike], *, n_bin
     return pd.DataFrame(rows).T
 
 
+#: Measures of :func:`score_differences`; -1 where lower is better.
+_SIGNS = {"brier": -1, "log_loss": -1, "roc_auc": 1}
+
+
+def score_differences(
+    outcome: ArrayLike,
+    forecasts: Mapping[str, ArrayLike],
+    *,
+    baseline: str,
+    measure: str = "brier",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int | np.random.Generator = 0,
+) -> pd.DataFrame:
+    """Which forecasts are better than the baseline on the same rows, and is that more than noise? One row a forecast.
+
+    measure: ``brier``, ``log_loss`` (lower is better) or ``roc_auc``. groups: the customer of each row; customers are
+    drawn anew with all of their rows, the same ones for every forecast, so that the differences are paired.
+
+    Indexed by forecast: the ``measure`` itself, ``difference`` (forecast minus baseline) with ``low`` and ``high``
+    (percentile bootstrap; each row's interval stands for itself), and ``verdict``: ``better``, ``worse``,
+    ``no difference shown`` or, in the baseline's row, ``baseline``.
+
+    ValueError: see the module; a measure or a baseline that is not there; a log loss that is infinite.
+
+    >>> came, blind = [0, 0, 1, 1] * 30, [0.5] * 120
+    >>> table = score_differences(came, {"blind": blind, "sees": [0.2, 0.3, 0.6, 0.9] * 30}, baseline="blind")
+    >>> table[["brier", "difference", "verdict"]]
+           brier  difference   verdict
+    blind  0.250       0.000  baseline
+    sees   0.075      -0.175    better
+    """
+    if measure not in _SIGNS:
+        raise ValueError(f"measure is {measure!r}; it must be one of {', '.join(_SIGNS)}")
+    if baseline not in forecasts:
+        raise ValueError(f"no forecast is called {baseline!r}; there are {', '.join(map(str, forecasts))}")
+    if not 0 < level < 1:
+        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    score = {name: _weighted_score(*_checked(outcome, p), measure, name) for name, p in forecasts.items()}
+    n = len(np.asarray(outcome))
+    whole = {name: float(each(np.ones((1, n)))[0]) for name, each in score.items()}
+    pieces = [
+        np.column_stack([each(weights) for each in score.values()])
+        for weights in row_weights(groups, n, n_resamples, random_state)
+    ]
+    draws = pd.DataFrame(np.concatenate(pieces), columns=pd.Index([*score], dtype=object))
+    rows = {}
+    for name in score:
+        low, high = np.nanquantile(draws[name] - draws[baseline], [(1 - level) / 2, (1 + level) / 2])
+        ends = sorted((_SIGNS[measure] * low, _SIGNS[measure] * high))
+        verdict = "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "no difference shown"
+        verdict = "baseline" if name == baseline else verdict
+        rows[name] = [whole[name], whole[name] - whole[baseline], low, high, verdict]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[measure, "difference", "low", "high", "verdict"])
+
+
+def _weighted_score(y: np.ndarray, p: np.ndarray, measure: str, name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """From weights of shape (draws, n) to the measure in each draw, shape (draws,)."""
+    if measure == "roc_auc":
+        _both_classes(y)
+        # for outcomes of 0 and 1 the normalised Gini is 2 AUC - 1; a draw with one class only has no AUC
+        forecast = Forecast(y, p)
+        return lambda weights: (forecast.gini(weights) + 1) / 2
+    with np.errstate(divide="ignore"):
+        loss = (p - y) ** 2 if measure == "brier" else -np.where(y == 1, np.log(p), np.log1p(-p))
+    if not np.isfinite(loss).all():
+        raise ValueError(f"{name}: {int((~np.isfinite(loss)).sum())} sure things failed, their log loss is infinite")
+    return lambda weights: weights @ loss / weights.sum(axis=1)
+
+
 def _checked(outcome: ArrayLike, probability: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     y, p = np.asarray(outcome, dtype=float), np.asarray(probability, dtype=float)
     if y.ndim != 1 or y.shape != p.shape or not len(y):
@@ -188,16 +262,20 @@ def _both_classes(y: np.ndarray) -> None:
 
 
 def _binned(y: np.ndarray, p: np.ndarray, n_bins: int) -> pd.DataFrame:
-    """Bins of equally many rows by probability; equal probabilities never part."""
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1], method="higher"))
-    code = np.searchsorted(edges, p, side="right")
+    """One row a bin of :func:`_bin_codes`."""
     table = (
-        pd.DataFrame({"bin": code, "p": p, "y": y})
+        pd.DataFrame({"bin": _bin_codes(p, n_bins), "p": p, "y": y})
         .groupby("bin")
         .agg(n=("y", "size"), mean_probability=("p", "mean"), outcome_rate=("y", "mean"), hits=("y", "sum"))
         .reset_index(drop=True)
     )
     table.insert(0, "bin", np.arange(1, len(table) + 1))
     return table
+
+
+def _bin_codes(p: np.ndarray, n_bins: int) -> np.ndarray:
+    """Bins of equally many rows by probability, numbered from 0; equal probabilities never part."""
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1], method="higher"))
+    return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1]

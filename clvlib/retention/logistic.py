@@ -4,6 +4,7 @@ All take tables of :func:`clvlib.retention.snapshots.snapshot_table`: ``fit(tabl
 ``predict_probability(table)`` returns the probability of coming back, shape (n_rows,).
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,13 +14,16 @@ from scipy.optimize import linprog
 from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from clvlib.retention.snapshots import varying_features
+from clvlib.retention.snapshots import FEATURES, varying_features
 
-__all__ = ["ActiveLately", "BaseRate", "ReturnModel", "logistic_probability"]
+__all__ = ["ActiveLately", "BaseRate", "ReturnModel", "SeparationWarning", "logistic_probability"]
+
+
+class SeparationWarning(UserWarning):
+    """The features separate who came back from who did not: no odds ratio is finite, only the penalty holds them."""
 
 
 def logistic_probability(features: ArrayLike, *, intercept: float, coefficients: Sequence[float]) -> np.ndarray:
@@ -77,56 +81,18 @@ class ActiveLately:
         return table["days_since_last_purchase"].to_numpy() <= self.recent_days
 
 
-class ReturnModel:
-    """Logistic regression on a snapshot's features, with its scaling inside, so that nothing is learnt from test rows.
+class CalibratedModel:
+    """What models of ``came_back`` share: features by name, and two numbers that correct level and spread later.
 
-    Features are counts and sums with long tails: the pipeline takes log(1 + x), scales to mean 0 and standard
-    deviation 1, and fits with a light ridge penalty (``C`` as in scikit-learn), which on thousands of rows moves
-    nothing. An odds ratio is therefore *per standard deviation of log(1 + feature)*.
-
-    features: names to use; by default all that vary. C: inverse of the penalty.
-
-    ``fit`` sets ``features_``, ``pipeline_``, ``shift_``, ``slope_``, ``covariance_``, ``n_rows_``, ``n_customers_``.
-    ValueError: no outcome column, one class only, a feature that is constant, missing, NaN or negative, or classes that
-    the features separate perfectly (no odds ratio is finite then; often an outcome hidden among the features).
-
-    >>> rng = np.random.default_rng(0)
-    >>> orders = rng.poisson(2, 500) + 1.0
-    >>> table = pd.DataFrame({"customer_id": np.arange(500).astype(str), "orders": orders,
-    ...                       "came_back": rng.random(500) < orders / 10})
-    >>> model = ReturnModel().fit(table)
-    >>> model.odds_ratios().round(1)
-      feature  odds_ratio  low  high
-    0  orders         2.3  1.9   2.8
+    A model sets ``features_`` and gives ``_raw_log_odds(x)``; ``calibrate`` sets ``shift_`` and ``slope_``.
     """
-
-    def __init__(self, *, features: Sequence[str] | None = None, C: float = 1.0) -> None:
-        self.features = features
-        self.C = C
-
-    def fit(self, table: pd.DataFrame) -> "ReturnModel":
-        outcome = _outcome(table)
-        self.features_ = list(varying_features(table) if self.features is None else self.features)
-        x = self._matrix(table)
-        constant = [name for name, column in zip(self.features_, x.T, strict=True) if np.ptp(column) == 0]
-        if constant or not self.features_:
-            raise ValueError(
-                f"nothing to learn from {', '.join(constant) or 'no feature'}: the same for all {len(table)} rows; "
-                "choose features with varying_features(table)"
-            )
-        self.pipeline_: Pipeline = make_pipeline(
-            FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression(C=self.C, max_iter=1000)
-        ).fit(x, outcome)
-        self._refuse_separation(x, outcome)
-        self.shift_, self.slope_ = 0.0, 1.0
-        self._set_covariance(x, outcome, table)
-        return self
 
     def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
         """Probability of coming back within the outcome window the model was fitted for. Shape (n_rows,)."""
-        return expit(self.shift_ + self.slope_ * self._log_odds(table))
+        log_odds = self._log_odds(table)
+        return expit(self.shift_ + self.slope_ * log_odds)
 
-    def calibrate(self, table: pd.DataFrame) -> "ReturnModel":
+    def calibrate(self, table: pd.DataFrame) -> "CalibratedModel":
         """Correct level and spread for a later time than the model was fitted on, before the test cut. Returns self.
 
         When a customer base ages, its base rate drifts before the meaning of features does. Fits
@@ -144,29 +110,30 @@ class ReturnModel:
             self.shift_, self.slope_ = float(logit(outcome.mean())), 0.0
         return self
 
-    def odds_ratios(self, *, level: float = 0.95) -> pd.DataFrame:
-        """By which factor do the odds of coming back change per standard deviation of log(1 + feature)?
-
-        Columns ``feature``, ``odds_ratio``, ``low``, ``high``. The interval is Wald's with a covariance that lets the
-        rows of one customer depend on each other (cluster-robust sandwich, Liang & Zeger 1986); one that counts
-        every snapshot of a customer as new evidence is too narrow.
-        """
-        coefficient, error = self.pipeline_[-1].coef_[0], np.sqrt(np.diag(self.covariance_))[1:]
-        z = norm.ppf((1 + level) / 2)
-        return pd.DataFrame(
-            {
-                "feature": self.features_,
-                "odds_ratio": np.exp(coefficient),
-                "low": np.exp(coefficient - z * error),
-                "high": np.exp(coefficient + z * error),
-            }
-        )
+    def _choose_features(self, table: pd.DataFrame, asked: Sequence[str] | None) -> np.ndarray:
+        """Sets ``features_`` and ``dropped_``; returns the features, shape (n_rows, n_features)."""
+        self.features_ = list(varying_features(table) if asked is None else asked)
+        self.dropped_ = [] if asked else [name for name in FEATURES if name in table and name not in self.features_]
+        x = self._matrix(table)
+        constant = [name for name, column in zip(self.features_, x.T, strict=True) if np.ptp(column) == 0]
+        if constant or not self.features_:
+            raise ValueError(
+                f"nothing to learn from {', '.join(constant) or 'no feature'}: the same for all {len(table)} rows; "
+                "choose features with varying_features(table)"
+            )
+        return x
 
     def _matrix(self, table: pd.DataFrame) -> np.ndarray:
+        if not hasattr(self, "features_"):
+            raise ValueError(f"{type(self).__name__} is not fitted yet: call fit(table) first")
         absent = [name for name in self.features_ if name not in table]
         if absent:
             raise ValueError(f"the table has no {', '.join(absent)}; it has {', '.join(map(str, table.columns))}")
-        x = table[self.features_].to_numpy(dtype=float)
+        try:
+            x = table[self.features_].to_numpy(dtype=float, na_value=np.nan)
+        except (TypeError, ValueError):
+            kinds = ", ".join(f"{name} ({table[name].dtype})" for name in self.features_)
+            raise ValueError(f"features must be numbers, got {kinds}; encode texts and dates first") from None
         wrong = ~(np.isfinite(x) & (x >= 0))
         if wrong.any():
             names = [name for name, bad in zip(self.features_, wrong.any(axis=0), strict=True) if bad]
@@ -174,40 +141,130 @@ class ReturnModel:
         return x
 
     def _log_odds(self, table: pd.DataFrame) -> np.ndarray:
-        return self.pipeline_.decision_function(self._matrix(table))
+        return self._raw_log_odds(self._matrix(table))
 
-    def _refuse_separation(self, x: np.ndarray, outcome: np.ndarray) -> None:
-        # worth a linear programme only where the ranking is nearly perfect; a separating direction exists if some
-        # b has (2 y - 1) x'b >= 0 for every row and > 0 for some (Konis 2007, section 4.1)
-        if roc_auc_score(outcome, self.pipeline_.decision_function(x)) < 0.98:
-            return
-        design = np.column_stack([np.ones(len(x)), self.pipeline_[:-1].transform(x)])
-        signed = np.where(outcome, 1.0, -1.0)[:, None] * design
-        found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(x)), bounds=(-1, 1))
-        if -found.fun > 1e-6:
-            raise ValueError(
-                f"{', '.join(self.features_)} separate the {int(outcome.sum())} who came back from the "
-                f"{int((~outcome).sum())} who did not perfectly: no odds ratio is finite. Look for the outcome hidden "
-                "in a feature, or use more rows"
-            )
 
-    def _set_covariance(self, x: np.ndarray, outcome: np.ndarray, table: pd.DataFrame) -> None:
-        design = np.column_stack([np.ones(len(x)), self.pipeline_[:-1].transform(x)])
-        p = self.pipeline_.predict_proba(x)[:, 1]
-        penalty = np.diag([0.0] + [1 / self.C] * len(self.features_))
+class ReturnModel(CalibratedModel):
+    """Logistic regression on a snapshot's features, with its scaling inside, so that nothing is learnt from test rows.
+
+    Features are counts and sums with long tails: the pipeline takes log(1 + x), scales to mean 0 and standard
+    deviation 1, and fits with a light ridge penalty (``C`` as in scikit-learn), which on thousands of rows moves
+    nothing. An odds ratio is therefore *per standard deviation of log(1 + feature)*.
+
+    features: names to use, any columns of zero or more (``[*varying_features(table), "probability_alive"]``); by
+    default all of :data:`~clvlib.retention.snapshots.FEATURES` that vary, the others are named in ``dropped_``. C:
+    inverse of the penalty.
+
+    ``fit`` sets ``features_``, ``dropped_``, ``pipeline_``, ``shift_``, ``slope_``, ``covariance_``, ``n_rows_``,
+    ``n_customers_`` and ``separated_``. Where the features separate the two classes, fully or in part (a feature's
+    value that nobody shares with the other class), no odds ratio has a finite estimate (Albert & Anderson 1984):
+    ``fit`` says so with a :class:`SeparationWarning`, keeps a penalty of ``C = 1`` at least, and ``odds_ratios`` marks
+    them as not identified. Often an outcome is hidden among the features then.
+
+    ValueError: no outcome column, missing outcomes, one class only; a feature asked for that is constant, missing, NaN,
+    negative or no number.
+
+    >>> rng = np.random.default_rng(0)
+    >>> orders = rng.poisson(2, 500) + 1.0
+    >>> table = pd.DataFrame({"customer_id": np.arange(500).astype(str), "orders": orders,
+    ...                       "came_back": rng.random(500) < orders / 10})
+    >>> model = ReturnModel().fit(table)
+    >>> model.odds_ratios().round(1)
+      feature  odds_ratio  low  high  identified
+    0  orders         2.3  1.9   2.8        True
+    """
+
+    def __init__(self, *, features: Sequence[str] | None = None, C: float = 1.0) -> None:
+        self.features = features
+        self.C = C
+
+    def fit(self, table: pd.DataFrame) -> "ReturnModel":
+        if not self.C > 0:
+            raise ValueError(f"C is the inverse of the penalty, above 0; got {self.C}")
+        outcome = _outcome(table)
+        x = self._choose_features(table, self.features)
+        scaled = make_pipeline(FunctionTransformer(np.log1p), StandardScaler())
+        design = np.column_stack([np.ones(len(x)), scaled.fit_transform(x)])
+        self.separated_ = _separated(design, outcome)
+        if self.separated_:
+            warnings.warn(self._warning(outcome), SeparationWarning, stacklevel=2)
+        penalty = min(self.C, 1.0) if self.separated_ else self.C
+        logistic = LogisticRegression(C=penalty, max_iter=1000).fit(design[:, 1:], outcome)
+        self.pipeline_: Pipeline = Pipeline([*scaled.steps, ("logisticregression", logistic)])
+        self.shift_, self.slope_ = 0.0, 1.0
+        self._set_covariance(design, outcome, table, penalty)
+        return self
+
+    def odds_ratios(self, *, level: float = 0.95, per: str = "sd") -> pd.DataFrame:
+        """By which factor do the odds of coming back change when a feature is higher and the others stay?
+
+        per: ``"sd"``, higher by one standard deviation of log(1 + feature), which compares features with each other; or
+        ``"doubling"``, when 1 + feature doubles (from 1 to 3 orders, say), which is the feature's own unit.
+
+        Columns ``feature``, ``odds_ratio``, ``low``, ``high``, ``identified``. The interval is Wald's with a covariance
+        that lets the rows of one customer depend on each other (cluster-robust sandwich, Liang & Zeger 1986); one that
+        counts every snapshot of a customer as new evidence is too narrow. Where the classes are separated, ratios
+        show what the penalty left of them: ``identified`` is False and there is no interval (NaN).
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level is a share between 0 and 1, got {level}")
+        if per not in ("sd", "doubling"):
+            raise ValueError(f"per is {per!r}; it must be 'sd' or 'doubling'")
+        unit = 1.0 if per == "sd" else np.log(2) / self.pipeline_[-2].scale_
+        coefficient = unit * self.pipeline_[-1].coef_[0]
+        error = unit * np.sqrt(np.diag(self.covariance_))[1:]
+        z = np.nan if self.separated_ else norm.ppf((1 + level) / 2)
+        return pd.DataFrame(
+            {
+                "feature": self.features_,
+                "odds_ratio": np.exp(coefficient),
+                "low": np.exp(coefficient - z * error),
+                "high": np.exp(coefficient + z * error),
+                "identified": not self.separated_,
+            }
+        )
+
+    def _raw_log_odds(self, x: np.ndarray) -> np.ndarray:
+        return self.pipeline_.decision_function(x)
+
+    def _warning(self, outcome: np.ndarray) -> str:
+        return (
+            f"{', '.join(self.features_)} separate some or all of the {int(outcome.sum())} who came back from the "
+            f"{int((~outcome).sum())} who did not perfectly: no odds ratio is finite, the fit is held by its penalty "
+            "alone. Look for the outcome hidden in a feature, or use more rows"
+        )
+
+    def _set_covariance(self, design: np.ndarray, outcome: np.ndarray, table: pd.DataFrame, C: float) -> None:
+        p = expit(design @ np.r_[self.pipeline_[-1].intercept_, self.pipeline_[-1].coef_[0]])
+        penalty = np.diag([0.0] + [1 / C] * len(self.features_))
         bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]) + penalty)
-        customer = pd.factorize(table["customer_id"])[0]
+        # without a column of customers every row is one of its own
+        customer = pd.factorize(table["customer_id"])[0] if "customer_id" in table else np.arange(len(table))
         n = int(customer.max()) + 1
         score = np.column_stack([np.bincount(customer, weights=column, minlength=n) for column in
                                  (design * (outcome - p)[:, None]).T])  # fmt: skip
         self.covariance_ = bread @ (score.T @ score) @ bread * n / max(n - 1, 1)
-        self.n_rows_, self.n_customers_ = len(x), n
+        self.n_rows_, self.n_customers_ = len(design), n
+
+
+def _separated(design: np.ndarray, outcome: np.ndarray) -> bool:
+    """Is there a b with (2 y - 1) x'b >= 0 for every row and > 0 for some? (Konis 2007, section 4.1)"""
+    signed = np.where(outcome, 1.0, -1.0)[:, None] * design
+    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(design)), bounds=(-1, 1))
+    # such directions form a cone, so that the best of them reaches the bounds; what is found near 0 is rounding
+    return found.status == 0 and np.abs(found.x).max() > 0.5 and -found.fun > 1e-6 * len(design)
 
 
 def _outcome(table: pd.DataFrame) -> np.ndarray:
     if "came_back" not in table:
         raise ValueError("the table has no came_back: make it with snapshot_table(..., outcome_days=7)")
-    outcome = table["came_back"].to_numpy(dtype=bool)
+    came = pd.to_numeric(table["came_back"], errors="coerce")
+    unknown = int((~came.isin([0, 1])).sum())
+    if unknown:
+        raise ValueError(
+            f"came_back: {unknown} of {len(came)} rows are neither true nor false; leave them out and say so"
+        )
+    outcome = came.to_numpy(dtype=bool)
     if not len(outcome) or outcome.all() or not outcome.any():
         raise ValueError(
             f"{int(outcome.sum())} of {len(outcome)} rows came back: both kinds are needed to learn the difference; "

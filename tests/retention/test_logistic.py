@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 from clvlib.datasets.toy import RETENTION_BETAS
-from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, logistic_probability
+from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, SeparationWarning, logistic_probability
 
 
 def snapshots(n=6000, *, n_customers=None, seed=0, shift=0.0):
@@ -156,13 +156,21 @@ def test_constant_features_are_refused_by_name_and_left_out_by_default():
     [
         lambda t: t.assign(spend=t["came_back"] * 100.0),  # one feature is the outcome
         lambda t: t.assign(orders=t["spend"] / (1.5 - t["came_back"])),  # only two together are
+        lambda t: t.assign(orders=np.where(t["came_back"] & (t.index % 2 == 0), 9.0, 1.0)),  # 9 orders: all came back
     ],
 )
-def test_perfect_separation_is_refused(leak):
+def test_separation_of_albert_and_anderson_1984_is_said_and_held_by_the_penalty(leak):
     table = snapshots(400)
     table["spend"] = np.linspace(5, 400, 400)
-    with pytest.raises(ValueError, match="perfectly"):
-        ReturnModel(features=["orders", "spend"], C=100.0).fit(leak(table))
+    with pytest.warns(SeparationWarning, match="perfectly: no odds ratio is finite"):
+        model = ReturnModel(features=["orders", "spend"], C=1e9).fit(leak(table))
+    ratios = model.odds_ratios()
+    assert model.separated_
+    assert not ratios["identified"].any()
+    assert ratios[["low", "high"]].isna().all(axis=None)
+    assert np.isfinite(ratios["odds_ratio"]).all()
+    assert (ratios["odds_ratio"] < 1000).all()
+    assert np.isfinite(model.predict_probability(leak(table))).all()
 
 
 def test_a_strong_but_imperfect_feature_is_not_called_separation():
@@ -170,7 +178,9 @@ def test_a_strong_but_imperfect_feature_is_not_called_separation():
     spend = table["came_back"] * 100.0 + 1
     spend[[0, 1, 2, 3]] = [1, 101, 1, 101]
     table["came_back"] = table["came_back"].mask(table.index == 0, True).mask(table.index == 1, False)
-    ReturnModel(features=["spend"]).fit(table.assign(spend=spend))
+    model = ReturnModel(features=["spend"]).fit(table.assign(spend=spend))
+    assert not model.separated_
+    assert model.odds_ratios()["identified"].all()
 
 
 @pytest.mark.parametrize(("value", "message"), [(np.nan, "spend: 1 of 300"), (-1.0, "spend: 1 of 300")])
@@ -181,3 +191,42 @@ def test_values_no_snapshot_can_have_are_refused(value, message):
         ReturnModel().fit(table)
     with pytest.raises(ValueError, match="has no spend"):
         ReturnModel(features=["spend"]).fit(table.drop(columns="spend"))
+
+
+def test_odds_ratio_of_a_doubling_is_the_coefficient_of_the_known_law():
+    ratios = ReturnModel(C=1e6).fit(snapshots(40_000)).odds_ratios(per="doubling").set_index("feature")
+    assert ratios.loc["orders", "low"] < 2**1.2 < ratios.loc["orders", "high"]
+    assert ratios.loc["spend", "low"] < 2**0.2 < ratios.loc["spend", "high"]
+    with pytest.raises(ValueError, match="'sd' or 'doubling'"):
+        ReturnModel().fit(snapshots(500)).odds_ratios(per="euro")
+
+
+def test_what_does_not_vary_is_dropped_and_said():
+    assert ReturnModel().fit(snapshots(300)).dropped_ == ["refund_amount"]
+    assert ReturnModel(features=["orders"]).fit(snapshots(300)).dropped_ == []
+
+
+def test_a_column_of_another_model_is_a_feature_like_any_other():
+    table = snapshots(6000).rename(columns={"p": "probability_alive"})
+    with_it = ReturnModel(features=["days_since_last_purchase", "probability_alive"]).fit(table)
+    assert with_it.odds_ratios().set_index("feature").loc["probability_alive", "low"] > 1.2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.assign(came_back=t["came_back"].astype(object).where(t.index > 2, None)), "3 of 300 rows"),
+        (lambda t: t.assign(came_back="yes"), "300 of 300 rows are neither"),
+        (lambda t: t.assign(spend="much"), "features must be numbers, got orders"),
+    ],
+)
+def test_tables_no_snapshot_function_makes_are_refused(spoil, message):
+    with pytest.raises(ValueError, match=message):
+        ReturnModel(features=["orders", "spend"]).fit(spoil(snapshots(300)))
+
+
+def test_options_out_of_range_and_a_model_not_fitted_are_refused():
+    with pytest.raises(ValueError, match="C is"):
+        ReturnModel(C=0).fit(snapshots(300))
+    with pytest.raises(ValueError, match="call fit"):
+        ReturnModel().predict_probability(snapshots(30))
