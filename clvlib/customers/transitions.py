@@ -242,7 +242,7 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> pd.DataFrame:
         twice = int(table["customer_id"].duplicated().sum())
         if twice:
             raise ValueError(
-                f"{name} has {twice} of {len(table)} rows for a customer it has already; give the table of one date"
+                f"{name} has a second row for a customer in {twice} of {len(table)} rows; give the table of one date"
             )
         unknown = set(table[of].dropna().astype(object)) - set(_states(of))
         if unknown or table[of].isna().any():
