@@ -87,8 +87,9 @@ def kpi_table(
         _clv(clv, horizon_days, currency, level, random_state),
         _satisfaction(surveys, start, aged.as_of, level, random_state),
     ]
-    period = f"{start:%Y-%m-%d} to before {aged.as_of:%Y-%m-%d}"
-    whole = {"repeat rate": f"before {aged.as_of:%Y-%m-%d}", "CLV": "" if clv is None else f"{horizon_days} days"}
+    last = aged.as_of - pd.Timedelta(1, "us")
+    period = f"{start:%Y-%m-%d} to {last:%Y-%m-%d}"
+    whole = {"repeat rate": f"to {last:%Y-%m-%d}", "CLV": "" if clv is None else f"next {horizon_days} days"}
     table = pd.DataFrame(rows)
     table["period"] = [whole.get(name, period) for name in table["kpi"]]
     return table[_COLUMNS]
@@ -162,7 +163,7 @@ def _clv(
     clv: pd.DataFrame | None, horizon_days: int | None, currency: str, level: float, random_state: int
 ) -> dict:
     unit = f"{currency} per customer" + (f" within {horizon_days} days" if horizon_days else "")
-    row = {"kpi": "CLV", "definition": "mean predicted value of a customer, as the value model hands it in"}
+    row = {"kpi": "CLV", "definition": "mean predicted value of a customer, from the value model"}
     if clv is None:
         return _missing(unit, "no predicted values were handed in") | row
     _check_table(clv, "clv", ["customer_id", "clv"], None)
