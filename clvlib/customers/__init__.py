@@ -1,7 +1,11 @@
 """Who are the customers, and where in their life are they? Stages, cohorts, key figures, segments, tiers."""
 
+from clvlib.customers.cluster_count import choose_n_clusters, picked_n_clusters
+from clvlib.customers.cluster_features import ClusterFeatures, cluster_features
+from clvlib.customers.clusters import CustomerClusters
 from clvlib.customers.cohorts import CohortTriangles, cohort_triangles
 from clvlib.customers.flags import flag_table
+from clvlib.customers.funnels import CUSTOMER_STEPS, ESHOP_STEPS, ONLINE_SHOPPERS_STEPS, customer_funnel, session_funnel
 from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, own_thresholds
 from clvlib.customers.kpis import KPIS, kpi_table
 from clvlib.customers.migration import migration_table, movers_table
@@ -9,14 +13,7 @@ from clvlib.customers.redrawn import continued_histories, redrawn_histories
 from clvlib.customers.rfm_scores import RFMScores, rfm_scores
 from clvlib.customers.segments import SEGMENTS, Segment, named_segments, segment_grid
 from clvlib.customers.stability import Agreement, TierNoise, bootstrap_agreement, tier_noise
-from clvlib.customers.stages import (
-    STAGES,
-    STATES,
-    lifecycle_stages,
-    revenue_threshold,
-    stage_history,
-    stage_table,
-)
+from clvlib.customers.stages import STAGES, STATES, lifecycle_stages, revenue_threshold, stage_history, stage_table
 from clvlib.customers.tiers import TIERS, ValueTiers, value_tiers
 from clvlib.customers.transitions import (
     NOT_YET,
@@ -28,21 +25,29 @@ from clvlib.customers.transitions import (
 )
 
 __all__ = [
+    "CUSTOMER_STEPS",
+    "ESHOP_STEPS",
     "KPIS",
     "NOT_YET",
+    "ONLINE_SHOPPERS_STEPS",
     "SEGMENTS",
     "STAGES",
     "STATES",
     "TIERS",
     "Agreement",
+    "ClusterFeatures",
     "CohortTriangles",
+    "CustomerClusters",
     "RFMScores",
     "Segment",
     "TierNoise",
     "ValueTiers",
     "bootstrap_agreement",
+    "choose_n_clusters",
+    "cluster_features",
     "cohort_triangles",
     "continued_histories",
+    "customer_funnel",
     "flag_table",
     "forecast_scores",
     "inactivity_curve",
@@ -53,10 +58,12 @@ __all__ = [
     "movers_table",
     "named_segments",
     "own_thresholds",
+    "picked_n_clusters",
     "redrawn_histories",
     "revenue_threshold",
     "rfm_scores",
     "segment_grid",
+    "session_funnel",
     "stage_history",
     "stage_table",
     "tier_noise",
