@@ -1,12 +1,15 @@
-"""Days and shares that somebody asked for, checked."""
+"""Days, shares and moments that somebody asked for, checked."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-__all__ = ["positive", "share", "whole_days"]
+from clvlib.split._door import moments
+
+__all__ = ["known_until", "positive", "share", "whole_days"]
 
 
 def whole_days(name: str, values: Any) -> list[int]:
@@ -31,3 +34,14 @@ def share(name: str, value: Any, *, ends: bool = False) -> float:
     if not number or not (0 <= value <= 1 if ends else 0 < value < 1):
         raise ValueError(f"{name} must be a share between 0 and 1, not {value!r}")
     return float(value)
+
+
+def known_until(timestamps: pd.Series, as_of: Any) -> pd.Timestamp:
+    """The end of what is known, exclusive, in the zone of ``timestamps``; by default the midnight after the last."""
+    end = timestamps.max().normalize() + pd.DateOffset(days=1)
+    if as_of is None:
+        return end
+    (moment,) = moments(as_of, pd.DataFrame({"timestamp": timestamps}))
+    if moment > end:
+        raise ValueError(f"as_of {moment} is after the log's end, {end}; what has not happened yet cannot be counted")
+    return moment

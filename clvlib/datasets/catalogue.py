@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from clvlib.datasets import online_retail
+from clvlib.datasets import online_retail, sessions
 from clvlib.datasets.cdnow import load_cdnow
 from clvlib.datasets.complete_journey import load_complete_journey
 from clvlib.datasets.dataset import Dataset, Source, sha256_of
 from clvlib.datasets.facts import compare, facts, manifest
+from clvlib.datasets.sessions import SESSION_LOGS, find_sessions
 from clvlib.datasets.shop import make_shop
 from clvlib.transactions import Ledger, LogError, read_transactions
 from clvlib.transactions.errors import nearest
@@ -35,7 +36,7 @@ class Entry:
     read: Callable[[], Dataset]
 
 
-#: Every data set ``load`` knows by name.
+#: Every data set ``load`` knows by name. Session logs are not among them: they have no customers, so no ledger.
 AVAILABLE = MappingProxyType(
     {
         "cdnow": Entry("CDNOW 1/10 sample", "real", "6,919 lines, 2,357 customers", load_cdnow),
@@ -56,6 +57,18 @@ AVAILABLE = MappingProxyType(
     }
 )
 
+#: What the publisher says of the session logs, for ``clv data check``.
+_SESSION_FACTS: dict[str, dict[str, str | int]] = {
+    "eshop_clicks": {
+        "sessions": 24_026,
+        "clicks": 165_474,
+        "item_ids": 217,
+        "first": "2008-04-01 00:00:00",
+        "last": "2008-08-13 00:00:00",
+    },
+    "online_shoppers": {"sessions": 12_330, "purchases": 1_908},
+}
+
 
 def load(dataset: str | Path) -> Dataset:
     """A data set by its name, or an analyst's own log by its path.
@@ -71,7 +84,8 @@ def load(dataset: str | Path) -> Dataset:
     Raises
     ------
     LogError
-        If it is neither a name nor such a path; the message has the nearest known name.
+        If it is neither a name nor such a path; the message has the nearest known name. Also for a session log, which
+        has a function of its own.
 
     >>> load("cdnow").label
     'CDNOW 1/10 sample - real customers'
@@ -81,6 +95,12 @@ def load(dataset: str | Path) -> Dataset:
     """
     if str(dataset) in AVAILABLE:
         return AVAILABLE[str(dataset)].read()
+    if str(dataset) in SESSION_LOGS:
+        raise LogError(
+            str(dataset),
+            "it holds sessions and no customers, so there is no ledger of theirs to load",
+            remedy=f"call clvlib.datasets.{SESSION_LOGS[str(dataset)].loader}() for its sessions",
+        )
     path = Path(dataset).expanduser()
     if path.is_dir():
         return _load_saved(path)
@@ -107,7 +127,7 @@ def _load_saved(folder: Path) -> Dataset:
 
 
 def _unknown(name: str) -> LogError:
-    near = nearest(name, AVAILABLE)
+    near = nearest(name, [*AVAILABLE, *SESSION_LOGS])
     return LogError(
         name,
         "there is no data set and no file of this name" + (f", did you mean {near!r}" if near else ""),
@@ -118,10 +138,10 @@ def _unknown(name: str) -> LogError:
 def status_table() -> pd.DataFrame:
     """What is at hand: one row a data set with ``name``, ``title``, ``kind``, ``size`` and ``found``.
 
-    Nothing is loaded or downloaded.
+    Nothing is loaded or downloaded. The session logs stand last; their size says that they have no customers.
 
     >>> list(status_table()["name"])
-    ['cdnow', 'cdnow_full', 'complete_journey', 'online_retail', 'shop', 'shop_zh']
+    ['cdnow', 'cdnow_full', 'complete_journey', 'online_retail', 'shop', 'shop_zh', 'eshop_clicks', 'online_shoppers']
     """
     rows = []
     for name, entry in AVAILABLE.items():
@@ -133,6 +153,10 @@ def status_table() -> pd.DataFrame:
         else:
             found = "installed with the package"
         rows.append((name, entry.title, entry.kind, entry.size, found))
+    for name, log in SESSION_LOGS.items():
+        path = find_sessions(name)
+        place = str(path) if path else f"not here; put {log.file} into the folder {log.folder} of $CLVLIB_DATA"
+        rows.append((name, log.title, "real", log.size, place))
     return pd.DataFrame(rows, columns=["name", "title", "kind", "size", "found"])
 
 
@@ -144,6 +168,12 @@ def fetch(name: str) -> str:
     LogError
         If there is no such set, or it can be neither found nor downloaded.
     """
+    if name in SESSION_LOGS:
+        log, path = SESSION_LOGS[name], find_sessions(name)
+        if path is None:
+            remedy = f"put {log.file} into the folder {log.folder} of $CLVLIB_DATA; the publisher's page is {log.url}"
+            raise LogError(name, "it is not here, and is not downloaded", remedy=remedy)
+        return f"{name}: {path}"
     if name not in AVAILABLE:
         raise _unknown(name)
     if name != "online_retail":
@@ -168,6 +198,8 @@ def check(name: str) -> pd.DataFrame:
     >>> bool(check("cdnow")["ok"].all())
     True
     """
+    if name in SESSION_LOGS:
+        return compare(_session_facts(name), {"UCI": _SESSION_FACTS[name] | {"sha256": SESSION_LOGS[name].sha256}})
     if name not in AVAILABLE:
         raise _unknown(name)
     if name == "online_retail" and online_retail.find() is None:
@@ -176,3 +208,15 @@ def check(name: str) -> pd.DataFrame:
     if AVAILABLE[name].kind == "simulated":
         return compare(found, {"made again": facts(AVAILABLE[name].read())})
     return compare(found, manifest()[name])
+
+
+def _session_facts(name: str) -> dict[str, str | int]:
+    """Counts of a session log; of a purchase only where one is recorded."""
+    log = getattr(sessions, SESSION_LOGS[name].loader)()
+    found: dict[str, str | int] = {"sessions": log.sessions["session_id"].nunique(), "sha256": log.source.sha256}
+    if "purchased" in log.sessions:
+        found["purchases"] = int(log.sessions["purchased"].sum())
+    if log.clicks is not None:
+        found |= {"clicks": len(log.clicks), "item_ids": log.clicks["item_id"].nunique()}
+        found |= {"first": str(log.clicks["timestamp"].min()), "last": str(log.clicks["timestamp"].max())}
+    return found
