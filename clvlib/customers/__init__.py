@@ -9,6 +9,8 @@ from clvlib.customers.funnels import CUSTOMER_STEPS, ESHOP_STEPS, ONLINE_SHOPPER
 from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, own_thresholds
 from clvlib.customers.kpis import KPIS, kpi_table
 from clvlib.customers.migration import migration_table, movers_table
+from clvlib.customers.next_period import next_period_gain
+from clvlib.customers.profiles import WHAT_TO_DO, distinctive_items, segment_profiles
 from clvlib.customers.redrawn import continued_histories, redrawn_histories
 from clvlib.customers.rfm_scores import RFMScores, rfm_scores
 from clvlib.customers.segments import SEGMENTS, Segment, named_segments, segment_grid
@@ -34,6 +36,7 @@ __all__ = [
     "STAGES",
     "STATES",
     "TIERS",
+    "WHAT_TO_DO",
     "Agreement",
     "ClusterFeatures",
     "CohortTriangles",
@@ -48,6 +51,7 @@ __all__ = [
     "cohort_triangles",
     "continued_histories",
     "customer_funnel",
+    "distinctive_items",
     "flag_table",
     "forecast_scores",
     "inactivity_curve",
@@ -57,12 +61,14 @@ __all__ = [
     "migration_table",
     "movers_table",
     "named_segments",
+    "next_period_gain",
     "own_thresholds",
     "picked_n_clusters",
     "redrawn_histories",
     "revenue_threshold",
     "rfm_scores",
     "segment_grid",
+    "segment_profiles",
     "session_funnel",
     "stage_history",
     "stage_table",
