@@ -10,11 +10,13 @@ observation window: who did nothing for so long is not about to leave, but has l
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from clvlib.retention._snapshot_passes import log_of, one_pass, sessions_of
 from clvlib.retention.splits import SnapshotSplit, customer_draw, split_snapshots
+from clvlib.split._door import checked_lines, moments, whole
 
 __all__ = [
     "FEATURES",
@@ -35,8 +37,8 @@ FEATURES: tuple[str, ...] = (
     "items",
     "refund_amount",
 )
-
-_DAY = np.timedelta64(1, "D")
+#: What it may say besides where browsing is recorded.
+_FROM_EVENTS = ("sessions",)
 
 
 def snapshot_dates(
@@ -44,13 +46,16 @@ def snapshot_dates(
 ) -> pd.DatetimeIndex:
     """At which midnights does the log hold both windows in full? Every ``step_days``, back from the last possible one.
 
-    ValueError: no lines, a length below one day, or a log shorter than the two windows together.
+    With a time zone, its midnights. ValueError: no lines, times that are missing or no times, a length below one day,
+    or a log shorter than the two windows together.
 
     >>> lines = pd.DataFrame({"timestamp": pd.to_datetime(["2024-01-01 09:00", "2024-02-20 17:00"])})
     >>> [date.date().isoformat() for date in snapshot_dates(lines)]
     ['2024-01-31', '2024-02-07', '2024-02-14']
     """
-    _check_days(step_days=step_days, observation_days=observation_days, outcome_days=outcome_days)
+    days = {"step_days": step_days, "observation_days": observation_days, "outcome_days": outcome_days}
+    step_days, observation_days, outcome_days = (whole(name, value) for name, value in days.items())
+    lines = checked_lines(lines, ("timestamp",))
     start, end = _covered(lines)
     first, last = start + pd.Timedelta(days=observation_days), end - pd.Timedelta(days=outcome_days)
     if first > last:
@@ -58,7 +63,7 @@ def snapshot_dates(
             f"the log covers {(end - start).days} days, from {start.date()} to before {end.date()}; a snapshot needs "
             f"{observation_days} + {outcome_days}: use a longer log or shorter windows"
         )
-    return pd.date_range(last, first, freq=f"-{step_days}D")[::-1]
+    return pd.date_range(last, first, freq=f"-{step_days}D")[::-1].tz_localize(lines["timestamp"].dt.tz)
 
 
 def snapshot_table(
@@ -67,11 +72,14 @@ def snapshot_table(
     snapshot_dates: Iterable,
     observation_days: int = 30,
     outcome_days: int | None = 7,
+    events: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What had each customer done in the window before each date, and did a purchase follow?
 
     lines: ``customer_id``, ``timestamp``, ``amount``; ``order_id`` and ``item_id`` where there are any. A line below
-    zero is a refund, every other one a purchase. outcome_days: None for today's customers, whose outcome is not known.
+    zero is a refund, every other one a purchase. snapshot_dates: dates or Timestamps; a bare date is its midnight, in
+    the log's time zone where it has one. outcome_days: None for today's customers, whose outcome is not known. events:
+    ``customer_id``, ``session_id``, ``timestamp`` of what was looked at, where that is recorded.
 
     Returns one row a customer and date, ordered by date and customer:
 
@@ -82,10 +90,15 @@ def snapshot_table(
     ``mean_gap_days`` mean days between purchase days, the window's length where there was only one;
     ``items`` distinct articles bought, only where the log has ``item_id``;
     ``refund_amount`` sum of the refunds as a positive number, currency;
+    ``sessions`` distinct sessions, only with ``events``; 0 for who bought without one;
     ``came_back`` whether there was a purchase in the outcome window (bool), unless ``outcome_days`` is None.
 
+    An order (article, session) that reaches into the window counts in full, one that lies outside not at all. All
+    dates are made in one pass over the log, of any length.
+
     ValueError: no date, a date twice, a window that reaches beyond the log (what is not recorded would look like
-    staying away), nobody who bought in any of the windows.
+    staying away), nobody who bought in any of the windows, a column that is missing, of the wrong kind (moments of
+    several time zones in one column are no times) or has missing entries.
 
     >>> lines = pd.DataFrame({
     ...     "customer_id": ["a", "a", "b", "a"], "amount": [10.0, 20.0, 5.0, 30.0],
@@ -96,88 +109,52 @@ def snapshot_table(
     0           a     2.0   30.0           10.0       True
     1           b     1.0    5.0           30.0      False
     """
-    _check_days(observation_days=observation_days, outcome_days=1 if outcome_days is None else outcome_days)
-    cuts = _cuts(lines, snapshot_dates, observation_days, outcome_days)
-    lines = lines if lines["timestamp"].is_monotonic_increasing else lines.sort_values("timestamp", kind="stable")
-    customer, customers = pd.factorize(lines["customer_id"], sort=True)
-    time, amount = lines["timestamp"].to_numpy(), lines["amount"].to_numpy(dtype=float)
-    begin = np.searchsorted(time, cuts - observation_days * _DAY)
-    at = np.searchsorted(time, cuts)
-    row, snapshot = _ranges(begin, at)
-    # one number for each (snapshot, customer) cell, so that every feature is one bincount over all dates at once
-    n_cells = len(cuts) * len(customers)
-    cell = snapshot * len(customers) + customer[row]
-    bought = amount[row] >= 0
-    cell_b, row_b, snapshot_b = cell[bought], row[bought], snapshot[bought]
-    here = np.flatnonzero(np.bincount(cell_b, minlength=n_cells))
-    if not len(here):
+    observation_days = whole("observation_days", observation_days)
+    outcome_days = None if outcome_days is None else whole("outcome_days", outcome_days)
+    lines = checked_lines(lines)
+    dates = _dates(lines, snapshot_dates, observation_days, outcome_days)
+    cuts = dates.tz_localize(None).to_numpy()
+    log = log_of(lines)
+    rows = one_pass(log, cuts, observation_days, outcome_days)
+    if rows is None:
         raise ValueError(f"nobody bought in the {observation_days} days before any of the {len(cuts)} dates")
-
-    day = time.astype("datetime64[D]")
-    new_day = _first_of(pd.DataFrame({"customer": customer, "day": day, "bought": amount >= 0}))
-    ago = (cuts.astype("datetime64[D]")[snapshot_b] - day[row_b]).astype(float)
-    last, first = np.zeros(n_cells), np.zeros(n_cells)
-    last[cell_b] = ago  # lines are in the order of time: the latest one stays
-    first[cell_b[::-1]] = ago[::-1]
-    days = np.bincount(cell_b, weights=new_day[row_b], minlength=n_cells)[here]
-    gap = np.where(days > 1, (first - last)[here] / np.maximum(days - 1, 1), float(observation_days))
-    if "order_id" in lines:
-        order = lines["order_id"].to_numpy()
-        new_order = _first_of(pd.DataFrame({"customer": customer, "order": order, "bought": amount >= 0}))
-        # an order that began before the window is one order all the same
-        orders = np.maximum(np.bincount(cell_b, weights=new_order[row_b], minlength=n_cells)[here], 1.0)
-    else:
-        orders = days
-    table = pd.DataFrame(
-        {
-            "customer_id": customers.take(here % len(customers)),
-            "snapshot_date": cuts[here // len(customers)],
-            "orders": orders,
-            "spend": np.bincount(cell_b, weights=amount[row_b], minlength=n_cells)[here],
-            "days_since_last_purchase": last[here],
-            "mean_gap_days": gap,
-        }
-    )
-    if "item_id" in lines:
-        item, items = pd.factorize(lines["item_id"])
-        pairs = pd.unique(cell_b * (len(items) + 1) + item[row_b] + 1)  # + 1: a line without an item has code -1
-        table["items"] = np.bincount(pairs // (len(items) + 1), minlength=n_cells)[here].astype(float)
-    refund = np.bincount(cell[~bought], weights=-amount[row[~bought]], minlength=n_cells)
-    table["refund_amount"] = refund[here]
-    if outcome_days is not None:
-        row, snapshot = _ranges(at, np.searchsorted(time, cuts + outcome_days * _DAY))
-        row, snapshot = row[amount[row] >= 0], snapshot[amount[row] >= 0]
-        came = np.zeros(n_cells, dtype=bool)
-        came[snapshot * len(customers) + customer[row]] = True
-        table["came_back"] = came[here]
+    columns = {"customer_id": log.ids(rows.customer), "snapshot_date": dates[rows.date]} | {
+        name: getattr(rows, name) for name in (*FEATURES, "came_back") if getattr(rows, name) is not None
+    }
+    table = pd.DataFrame(columns, copy=False)
+    if events is not None:
+        events = _checked_events(events, lines, dates, observation_days)
+        sessions = sessions_of(events, table["customer_id"], rows.date, cuts, observation_days)
+        table.insert(len(table.columns) - (outcome_days is not None), "sessions", sessions)
     return table
 
 
 def varying_features(table: pd.DataFrame) -> list[str]:
-    """Which of :data:`FEATURES` does this table have that are not the same for everybody?
+    """Which of :data:`FEATURES` (and ``sessions``) does this table have that are not the same for everybody?
 
     A log without refunds has ``refund_amount`` 0 throughout; a model cannot learn from that and says so.
 
     >>> varying_features(pd.DataFrame({"orders": [1.0, 2.0], "spend": [3.0, 4.0], "refund_amount": [0.0, 0.0]}))
     ['orders', 'spend']
     """
-    return [name for name in FEATURES if name in table and table[name].nunique() > 1]
+    return [name for name in (*FEATURES, *_FROM_EVENTS) if name in table and table[name].nunique() > 1]
 
 
 def _covered(lines: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """First midnight of the log and the midnight after its last line."""
-    if not len(lines):
-        raise ValueError("the log has no lines; check what was read and what was rejected")
-    return lines["timestamp"].min().normalize(), lines["timestamp"].max().normalize() + pd.Timedelta(days=1)
+    """First midnight of the log and the midnight after its last line, on the wall of its time zone."""
+    ends = (lines["timestamp"].min().tz_localize(None), lines["timestamp"].max().tz_localize(None))
+    return ends[0].normalize(), ends[1].normalize() + pd.Timedelta(days=1)
 
 
-def _cuts(lines: pd.DataFrame, dates: Iterable, observation_days: int, outcome_days: int | None) -> np.ndarray:
-    cuts = pd.DatetimeIndex(pd.to_datetime(list(dates))).as_unit("us").sort_values()
-    if not len(cuts):
+def _dates(lines: pd.DataFrame, dates: Any, observation_days: int, outcome_days: int | None) -> pd.DatetimeIndex:
+    """The snapshot dates in order, in the log's time zone, all with both windows within the log."""
+    known = pd.DatetimeIndex(moments(dates, lines)).as_unit("us")
+    if not len(known):
         raise ValueError("no snapshot date; take them from snapshot_dates(lines)")
-    if cuts.has_duplicates:
-        raise ValueError(f"{int(cuts.duplicated().sum())} of {len(cuts)} snapshot dates stand there twice")
+    if known.has_duplicates:
+        raise ValueError(f"{int(known.duplicated().sum())} of {len(known)} snapshot dates stand there twice")
     start, end = _covered(lines)
+    cuts = known.tz_localize(None)
     begins, ends = cuts - pd.Timedelta(days=observation_days), cuts + pd.Timedelta(days=outcome_days or 0)
     outside = (begins < start) | (ends > end)
     if outside.any():
@@ -186,22 +163,23 @@ def _cuts(lines: pd.DataFrame, dates: Iterable, observation_days: int, outcome_d
             f"from {begins[outside][0].date()} to before {ends[outside][0].date()}, but the log covers {start.date()} "
             f"to before {end.date()}; take dates from snapshot_dates(lines) or shorter windows"
         )
-    return cuts.to_numpy()
+    return known
 
 
-def _ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The positions begin[i] … end[i] - 1 of every range one after the other, and which range each is of."""
-    size = end - begin
-    which = np.repeat(np.arange(len(begin)), size)
-    return np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - begin, size), which
-
-
-def _first_of(table: pd.DataFrame) -> np.ndarray:
-    """1.0 for the first purchase line of each customer and day (or order), else 0.0."""
-    return (table["bought"] & ~table.duplicated()).to_numpy(dtype=float)
-
-
-def _check_days(**days: int) -> None:
-    for name, value in days.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1 day, got {value}")
+def _checked_events(
+    events: pd.DataFrame, lines: pd.DataFrame, dates: pd.DatetimeIndex, observation_days: int
+) -> pd.DataFrame:
+    """Events of the windows' time: sessions that were not recorded would look like staying away."""
+    events = checked_lines(events, ("customer_id", "session_id", "timestamp"))
+    zones = [str(table["timestamp"].dt.tz) for table in (events, lines)]
+    if zones[0] != zones[1]:
+        raise ValueError(f"the events' times are of time zone {zones[0]}, the log's of {zones[1]}; make them the same")
+    start, end = _covered(events)
+    cuts = dates.tz_localize(None)
+    first, last = cuts[0] - pd.Timedelta(days=observation_days), cuts[-1]
+    if first < start or last > end:
+        raise ValueError(
+            f"the windows need events from {first.date()} to before {last.date()}, but they cover {start.date()} to "
+            f"before {end.date()}; take later snapshot dates or leave the events out"
+        )
+    return events

@@ -1,0 +1,219 @@
+"""The pass over the ledger behind :func:`clvlib.retention.snapshots.snapshot_table`: all dates at once.
+
+Two ways to the same rows. For most logs every feature is one count over (date, customer) cells, on arrays in which a
+line stands once for each window that holds it. From some millions of lines on the kernel of
+:mod:`clvlib.retention._snapshot_kernels` walks from customer to customer instead.
+
+What is *distinct* within a window (orders, purchase days, articles) is counted by one trick in both: a line is the
+first of its kind in a window if the customer's previous purchase line of that kind lies before the window begins.
+Previous lines are looked up once, whatever the number of windows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from clvlib.rfm._customers import coded
+
+__all__ = ["COMPILED_FROM", "Log", "Rows", "compiled_pass", "counting_pass", "log_of", "one_pass", "sessions_of"]
+
+#: Lines within the windows, counted once a window, from which the kernel pays for loading numba at its first call.
+COMPILED_FROM = 1_000_000
+
+_DAY = np.timedelta64(1, "D")
+_LONG_AGO = np.datetime64("0001-01-01", "us")
+
+
+class Log(NamedTuple):
+    """The ledger's columns as arrays, in the order of time; ``order`` and ``item`` are None where there are none.
+
+    customer: codes from 0 to ``n_customers`` - 1 in the order of the ids; ``ids`` turns codes into ids again.
+    order: codes from 0; item: codes from 0, -1 for a line without one.
+    """
+
+    customer: np.ndarray
+    n_customers: int
+    ids: Callable[[np.ndarray], pd.Series | pd.Index]
+    time: np.ndarray
+    amount: np.ndarray
+    order: np.ndarray | None
+    item: np.ndarray | None
+
+
+class Rows(NamedTuple):
+    """One entry a row of the table, ordered by date and customer."""
+
+    date: np.ndarray
+    customer: np.ndarray
+    orders: np.ndarray
+    spend: np.ndarray
+    days_since_last_purchase: np.ndarray
+    mean_gap_days: np.ndarray
+    items: np.ndarray | None
+    refund_amount: np.ndarray
+    came_back: np.ndarray | None
+
+
+def log_of(lines: pd.DataFrame) -> Log:
+    """Columns of checked lines; moments on the wall of the log's time zone."""
+    stamps = lines["timestamp"]
+    time = (stamps.dt.tz_localize(None) if stamps.dt.tz is not None else stamps).to_numpy(dtype="datetime64[us]")
+    names = coded(lines["customer_id"])
+    kind = lines["customer_id"].dtype
+    order = _codes(lines["order_id"]) if "order_id" in lines else None
+    item = _codes(lines["item_id"], missing=-1) if "item_id" in lines else None
+    columns = [names.codes - names.low, time, lines["amount"].to_numpy(dtype=float), order, item]
+    if (time[1:] < time[:-1]).any():
+        by_time = np.argsort(time, kind="stable")
+        columns = [None if column is None else column[by_time] for column in columns]
+    customer, time, amount, order, item = columns
+    return Log(customer, names.n, lambda rows: pd.Index(names.ids(rows)).astype(kind), time, amount, order, item)
+
+
+def one_pass(log: Log, cuts: np.ndarray, observation_days: int, outcome_days: int | None) -> Rows | None:
+    """The quickest way for a log of this length; None where nobody bought in any window. The rows are the same."""
+    begin, at = (np.searchsorted(log.time, edge) for edge in (cuts - observation_days * _DAY, cuts))
+    at_midnight = (cuts == cuts.astype("datetime64[D]")).all()
+    if (at - begin).sum() >= COMPILED_FROM and at_midnight:
+        return compiled_pass(log, cuts, observation_days, outcome_days)
+    return counting_pass(log, cuts, observation_days, outcome_days)
+
+
+def counting_pass(log: Log, cuts: np.ndarray, observation_days: int, outcome_days: int | None) -> Rows | None:
+    """One number for each (date, customer) cell, so that every feature is one bincount over all dates at once."""
+    begins = cuts - observation_days * _DAY
+    begin, at = np.searchsorted(log.time, begins), np.searchsorted(log.time, cuts)
+    row, date = _ranges(begin, at)
+    n_cells = len(cuts) * log.n_customers
+    cell = date * log.n_customers + log.customer[row]
+    bought = log.amount[row] >= 0
+    cell_b, row_b, date_b = cell[bought], row[bought], date[bought]
+    here = np.flatnonzero(np.bincount(cell_b, minlength=n_cells))
+    if not len(here):
+        return None
+
+    purchases = np.flatnonzero(log.amount >= 0)
+
+    def distinct(kind: np.ndarray) -> np.ndarray:
+        new = _previous(log, kind, purchases)[row_b] < begins[date_b]
+        return np.bincount(cell_b[new], minlength=n_cells)[here].astype(float)
+
+    day = log.time.astype("datetime64[D]")
+    ago = (cuts.astype("datetime64[D]")[date_b] - day[row_b]).astype(float)
+    last, first = np.zeros(n_cells), np.zeros(n_cells)
+    last[cell_b] = ago  # lines are in the order of time: the latest one stays
+    first[cell_b[::-1]] = ago[::-1]
+    days = distinct((day - day[0]).astype(np.int64))
+    gap = np.where(days > 1, (first - last)[here] / np.maximum(days - 1, 1), float(observation_days))
+    items = None
+    if log.item is not None:
+        known = log.item[row_b] >= 0
+        new = known & (_previous(log, log.item + 1, purchases)[row_b] < begins[date_b])
+        items = np.bincount(cell_b[new], minlength=n_cells)[here].astype(float)
+    came = None
+    if outcome_days is not None:
+        after, date_after = _ranges(at, np.searchsorted(log.time, cuts + outcome_days * _DAY))
+        after, date_after = after[log.amount[after] >= 0], date_after[log.amount[after] >= 0]
+        came = np.zeros(n_cells, dtype=bool)
+        came[date_after * log.n_customers + log.customer[after]] = True
+        came = came[here]
+    return Rows(
+        date=here // log.n_customers,
+        customer=here % log.n_customers,
+        orders=days if log.order is None else distinct(log.order),
+        spend=np.bincount(cell_b, weights=log.amount[row_b], minlength=n_cells)[here],
+        days_since_last_purchase=last[here],
+        mean_gap_days=gap,
+        items=items,
+        refund_amount=np.bincount(cell[~bought], weights=-log.amount[row[~bought]], minlength=n_cells)[here],
+        came_back=came,
+    )
+
+
+def compiled_pass(log: Log, cuts: np.ndarray, observation_days: int, outcome_days: int | None) -> Rows | None:
+    """The kernels: lines by customer, then from customer to customer through all windows. Cuts at midnights only."""
+    from clvlib.retention import _snapshot_kernels as kernels
+
+    ahead = outcome_days or 0
+    low, high = np.searchsorted(log.time, [cuts.min() - observation_days * _DAY, cuts.max() + ahead * _DAY])
+    day0 = np.datetime64(cuts.min() - observation_days * _DAY, "D")
+    midnight, per_day = day0.astype("datetime64[us]").astype(np.int64), 86_400_000_000
+    none = np.empty(0, np.int32)
+    order = none if log.order is None else log.order
+    item = none if log.item is None else log.item
+    ticks = np.ascontiguousarray(log.time).view(np.int64)
+    starts, lines = kernels.by_customer(
+        _fixed(log.customer), _fixed(ticks), _fixed(log.amount), _fixed(order), _fixed(item),
+        low, high, midnight, per_day, log.n_customers,
+    )  # fmt: skip
+    cut_days = (cuts.astype("datetime64[D]") - day0).astype(np.int64)
+    counts = kernels.count_rows(starts, lines, cut_days, observation_days)
+    if not counts.sum():
+        return None
+    n_orders, n_items = (int(codes.max(initial=-1)) + 1 for codes in (order, item))
+    date, customer = np.empty(counts.sum(), np.int64), np.empty(counts.sum(), np.int64)
+    columns, came = np.empty((6, counts.sum())), np.empty(counts.sum(), np.bool_)
+    kernels.write_rows(
+        starts, lines, cut_days, observation_days, ahead, np.cumsum(counts) - counts,
+        np.full(n_orders, -1), np.full(n_items, -1), date, customer, columns, came,
+    )  # fmt: skip
+    orders, spend, since, gap, items, refund = columns
+    return Rows(
+        date, customer, orders, spend, since, gap, None if log.item is None else items, refund,
+        None if outcome_days is None else came,
+    )  # fmt: skip
+
+
+def sessions_of(
+    events: pd.DataFrame, customer_id: pd.Series, date: np.ndarray, cuts: np.ndarray, observation_days: int
+) -> np.ndarray:
+    """Distinct sessions with an event in the window, for each row of a table; shape (n_rows,)."""
+    ids = pd.Index(customer_id.unique())
+    code = ids.get_indexer(events["customer_id"])
+    time = events["timestamp"]
+    time = (time.dt.tz_localize(None) if time.dt.tz is not None else time).to_numpy(dtype="datetime64[us]")
+    order = np.argsort(time, kind="stable")
+    order = order[code[order] >= 0]  # visitors without a row are nobody's sessions here
+    log = Log(code[order], len(ids), ids.take, time[order], np.zeros(len(order)), None, None)
+    session = pd.factorize(events["session_id"], use_na_sentinel=False)[0][order]
+    previous = _previous(log, session, np.arange(len(order)))
+    begins = cuts - observation_days * _DAY
+    row, which = _ranges(np.searchsorted(log.time, begins), np.searchsorted(log.time, cuts))
+    new = previous[row] < begins[which]
+    cells = np.bincount((which * len(ids) + log.customer[row])[new], minlength=len(cuts) * len(ids))
+    return cells[date * len(ids) + ids.get_indexer(customer_id)].astype(float)
+
+
+def _codes(column: pd.Series, *, missing: int | None = None) -> np.ndarray:
+    """Small integers from 0 that are equal where entries are; missing ones count as one entry, or have a code."""
+    names = coded(column) if missing is None or not column.isna().any() else None
+    if names is None or isinstance(names, np.ndarray):
+        return pd.factorize(column, use_na_sentinel=missing is not None)[0].astype(np.int32)
+    return (names.codes - names.low).astype(np.int32)
+
+
+def _previous(log: Log, kind: np.ndarray, purchases: np.ndarray) -> np.ndarray:
+    """When the customer's purchase line of the same kind before each purchase line was; long ago for the first."""
+    key = log.customer[purchases].astype(np.int64) * (int(kind.max(initial=0)) + 1) + kind[purchases]
+    order = np.argsort(key, kind="stable")
+    line = purchases[order]
+    previous = np.full(len(log.time), _LONG_AGO)
+    again = key[order[1:]] == key[order[:-1]]
+    previous[line[1:][again]] = log.time[line[:-1][again]]
+    return previous
+
+
+def _ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The positions begin[i] … end[i] - 1 of every range one after the other, and which range each is of."""
+    size = end - begin
+    which = np.repeat(np.arange(len(begin)), size)
+    return np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - begin, size), which
+
+
+def _fixed(column: np.ndarray) -> np.ndarray:
+    """The same column as the kernel takes it, which would be compiled again for an array that may be written."""
+    column = column.view()
+    column.flags.writeable = False
+    return column
