@@ -176,9 +176,10 @@ def value_by_state(
     after the cost of goods.
 
     Returns one row a state with customers: the state's name under ``state`` (or ``stage``), ``customers``,
-    ``came_back`` (share with a purchase) with ``came_back_low``, ``came_back_high`` (95 %, Wilson), and
+    ``came_back`` (share with a purchase) with ``came_back_low``, ``came_back_high`` (95 %, Wilson);
     ``margin_per_1000`` (currency per 1,000 customers of the state within the horizon, refunds deducted) with ``low``,
-    ``high`` (95 %, bootstrap over customers; NaN for fewer than two).
+    ``high`` (95 %, bootstrap over customers; NaN for fewer than two); and ``margin_per_return``, its mean over those
+    who came back, in currency (NaN where nobody did).
 
     ValueError: a horizon that reaches beyond the log's end (what is not recorded would look like staying away).
 
@@ -221,9 +222,10 @@ def value_by_state(
             if len(own) > 1:
                 ends = bootstrap_interval(money, n_resamples=n_resamples, random_state=random_state)
             back = int(own["back"].sum())
-            rows.append([name, len(own), back / len(own), *wilson_interval(back, len(own)), money.mean(), *ends])
+            each = own.loc[own["back"], "margin"].mean() if back else np.nan
+            rows.append([name, len(own), back / len(own), *wilson_interval(back, len(own)), money.mean(), *ends, each])
     names = ["customers", "came_back", "came_back_low", "came_back_high", "margin_per_1000", "low", "high"]
-    return pd.DataFrame(rows, columns=[of, *names])
+    return pd.DataFrame(rows, columns=[of, *names, "margin_per_return"])
 
 
 def _states(of: str) -> tuple[str, ...]:

@@ -127,6 +127,9 @@ def test_value_of_a_state_counts_what_came_in_the_horizon_and_no_more():
     assert (row["state"], row["customers"], row["came_back"]) == ("dormant", 2, 0.5)  # a refund is no come-back
     assert row["margin_per_1000"] == pytest.approx(0.5 * (20 - 4) / 2 * 1000)
     assert row["low"] <= row["margin_per_1000"] <= row["high"]
+    assert row["margin_per_return"] == pytest.approx(0.5 * 20)
+    nobody = value_by_state(lines, stages, as_of="2024-02-12", horizon_days=5, random_state=0)
+    assert np.isnan(nobody["margin_per_return"].item())
 
 
 @pytest.mark.parametrize(
