@@ -2,6 +2,7 @@
 
 from clvlib.plotting.axes import new_axes, show
 from clvlib.plotting.comparison import plot_differences, plot_group_differences, plot_tradeoff
+from clvlib.plotting.customers import plot_inactivity, plot_transitions, plot_triangle
 from clvlib.plotting.value import plot_coverage, plot_deciles, plot_frequency_recency, plot_tracking
 
 __all__ = [
@@ -11,7 +12,10 @@ __all__ = [
     "plot_differences",
     "plot_frequency_recency",
     "plot_group_differences",
+    "plot_inactivity",
     "plot_tracking",
     "plot_tradeoff",
+    "plot_transitions",
+    "plot_triangle",
     "show",
 ]

@@ -30,6 +30,7 @@ _PATTERNS = (
         "currency",
         r"Discounted margin realised within \1 days of the first purchase; blank where they are not over yet.",
     ),
+    (r"probability_return_(\d+)d", "share", r"Probability of a purchase within \1 days of as_of."),
     (r"list_discovery", "item ids", "What to offer of what the customer has not bought yet, best first."),
     (r"list_reorder", "item ids", "What the customer is likely to buy, known or not, best first."),
     (r"list_new_items", "item ids", "What to offer of the newest items, best first."),
