@@ -63,7 +63,7 @@ _PREDICTIONS = [
         "Margin expected from the customer on the listed item within the horizon, much of it without the list too.",
     ),
     Column("probability_alive", "float64", "share", "Probability of still being a customer at the cut."),
-    Column("lifecycle_stage", "str", "", "Furthest milestone reached, from acquisition to referral; the page has the rules."),
+    Column("lifecycle_stage", "str", "", "Furthest milestone reached, from acquisition to referral, by stated rules."),
     Column("lifecycle_state", "str", "", "What the customer does now: new, active, dormant, reactivated or prospect."),
     Column("recency_score", "int64", "1 to 5", "Fifth of the customers by days since the last purchase; 5 is latest."),
     Column("frequency_score", "int64", "1 to 5", "Fifth of the customers by repeat purchases; 5 is most."),

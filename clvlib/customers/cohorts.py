@@ -59,7 +59,7 @@ class CohortTriangles:
         """Every lived cell as a row: ``cohort``, ``age``, ``customers``, ``buyers``, ``retention``, ``low``, ``high``,
         ``revenue`` and ``cumulative``; the interval is Wilson's."""
         long = pd.DataFrame(
-            {name: getattr(self, name).stack() for name in ("buyers", "revenue", "cumulative")}
+            {name: getattr(self, name).stack().dropna() for name in ("buyers", "revenue", "cumulative")}
         ).reset_index()
         long.insert(2, "customers", self.customers.loc[long["cohort"]].to_numpy())
         long["buyers"] = long["buyers"].astype("int64")

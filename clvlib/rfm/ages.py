@@ -98,7 +98,7 @@ def cohort_ages(aged: AgedLines, *, cohort: str = "month", period_days: int = 30
     ValueError: a ``cohort`` that is not "month", "quarter" or "week", a period below one day, no cohort that has
     lived through one period.
     """
-    if cohort not in _PERIOD:
+    if not isinstance(cohort, str) or cohort not in _PERIOD:
         raise ValueError(f"cohort is one of {', '.join(_PERIOD)}, got {cohort!r}")
     if isinstance(period_days, bool) or not isinstance(period_days, int | np.integer) or period_days < 1:
         raise ValueError(f"period_days must be at least 1, a whole number of days, got {period_days!r}")
