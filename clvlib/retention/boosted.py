@@ -5,10 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from clvlib.retention.logistic import CalibratedModel, _outcome
 
 __all__ = ["BoostedReturnModel"]
+
+#: From so many rows on, scikit-learn's threads earn what they cost.
+_ROWS_FOR_THREADS = 200_000
 
 
 class BoostedReturnModel(CalibratedModel):
@@ -80,7 +84,10 @@ class BoostedReturnModel(CalibratedModel):
             max_iter=self.max_iter,
             early_stopping=bool(len(held)),
             random_state=self.random_state,
-        ).fit(x[~back], outcome[~back], **options)
+        )
+        # on tables of this size threads wait for each other longer than they work
+        with threadpool_limits(limits=1 if len(x) < _ROWS_FOR_THREADS else None, user_api="openmp"):
+            self.model_.fit(x[~back], outcome[~back], **options)
         self.n_iter_ = self.model_.n_iter_
         self.shift_, self.slope_ = 0.0, 1.0
         self.n_rows_, self.n_customers_ = len(x), n
