@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clvlib.rfm import age_lines
+from clvlib.split import checked_lines
 
 __all__ = ["Spells", "spells_of"]
 
@@ -25,8 +26,8 @@ class Spells(NamedTuple):
 
 
 def spells_of(lines: Any, as_of: Any) -> Spells:
-    """Every spell of every customer who had bought by ``as_of`` (checked by :func:`clvlib.rfm.age_lines`)."""
-    aged = age_lines(lines, as_of=as_of)
+    """Every spell of every customer who had bought by ``as_of`` ; both are checked."""
+    aged = age_lines(checked_lines(lines), as_of=as_of)  # times as objects, of several zones maybe, are refused
     code, day = aged.code[aged.bought], aged.day[aged.bought]
     width = int(day.max()) + 1
     cell = np.unique(code.astype(np.int64) * width + day)  # one purchase day each, by customer and then day

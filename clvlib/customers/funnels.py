@@ -20,8 +20,8 @@ __all__ = ["CUSTOMER_STEPS", "ESHOP_STEPS", "ONLINE_SHOPPERS_STEPS", "customer_f
 
 _Steps = Mapping[str, Callable[[pd.DataFrame], Any] | None]
 
-#: What ``load_online_shoppers().sessions`` says of a session. ``page_value`` can be no step: it is computed from completed
-#: purchases.
+#: What ``load_online_shoppers().sessions`` says of a session. ``page_value`` can be no step: it is computed from
+#: completed purchases.
 ONLINE_SHOPPERS_STEPS: _Steps = MappingProxyType(
     {
         "session": lambda sessions: sessions["session_id"].notna(),

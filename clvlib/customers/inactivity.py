@@ -51,7 +51,7 @@ def inactivity_curve(
     Methodology 3(4)).
 
     ValueError: a threshold or horizon that is no whole number of days, none given, a log too short to judge any of
-    them; and what :func:`clvlib.rfm.ages.age_lines` refuses.
+    them; and what :func:`clvlib.split.checked_lines` and :func:`clvlib.rfm.age_lines` refuse.
 
     >>> lines = pd.DataFrame({"customer_id": ["a", "a", "b", "a"], "amount": 10.0,
     ...     "timestamp": pd.to_datetime(["2024-01-01", "2024-01-11", "2024-01-12", "2024-02-25"])})
