@@ -159,9 +159,7 @@ def _conversion(
     return _mean(value, _groups(inside), "share of sessions", level, random_state) | row
 
 
-def _clv(
-    clv: pd.DataFrame | None, horizon_days: int | None, currency: str, level: float, random_state: int
-) -> dict:
+def _clv(clv: pd.DataFrame | None, horizon_days: int | None, currency: str, level: float, random_state: int) -> dict:
     unit = f"{currency} per customer" + (f" within {horizon_days} days" if horizon_days else "")
     row = {"kpi": "CLV", "definition": "mean predicted value of a customer, from the value model"}
     if clv is None:
