@@ -30,7 +30,8 @@ class CustomerClusters:
 
     method: "kmeans" (Lloyd, ten starts), "mixture" (normal distributions with full covariance, no component narrower
     than a tenth of a feature's standard deviation) or "density" (HDBSCAN, Campello, Moulavi & Sander 2013), which finds
-    the number of clusters itself, reads no ``n_clusters``, and leaves who lies in no dense region in *no* cluster: -1.
+    the number of clusters itself, reads no ``n_clusters``, and leaves who lies in no dense region in *no* cluster: -1,
+    which is everybody where there are not at least two dense regions.
     n_clusters: number of clusters. random_state: seeds the starts. min_cluster_size: least number of customers in a
     cluster, "density" only; by default 2 % of them, at least 5. features: other columns than recency, frequency, money.
 
@@ -136,7 +137,7 @@ class CustomerClusters:
             if size > n:
                 raise ValueError(f"min_cluster_size={size}, but there are {n} customers; use more or a smaller size")
             return HDBSCAN(min_cluster_size=int(size), copy=True)
-        distinct = len(np.unique(x, axis=0))
+        distinct = len(pd.DataFrame(x).drop_duplicates())
         if not _whole(self.n_clusters) or self.n_clusters < 1:
             raise ValueError(f"n_clusters must be a whole number of at least 1, not {self.n_clusters!r}")
         if self.n_clusters > distinct:

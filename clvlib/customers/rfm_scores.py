@@ -98,8 +98,9 @@ class RFMScores:
         scores = self._scores(columns)
         if "customer_id" in summary:
             scores.insert(0, "customer_id", summary["customer_id"])
-        text = scores[list(_SCORES)].astype(str)
-        scores["rfm"] = (text["recency_score"] + text["frequency_score"] + text["monetary_score"]).astype("str")
+        code = (scores[list(_SCORES)] @ np.array([100, 10, 1])).to_numpy()
+        cell, which = np.unique(code, return_inverse=True)  # few cells, many customers: text is made once a cell
+        scores["rfm"] = pd.Series(cell.astype(str), dtype="str").take(which).set_axis(scores.index)
         return scores
 
     def _scores(self, columns: pd.DataFrame) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def _score(scores: pd.DataFrame, name: str) -> np.ndarray:
     values = pd.to_numeric(scores[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     wrong = ~np.isin(values, [1, 2, 3, 4, 5])
     if wrong.any():
-        first = scores[name].iloc[int(np.flatnonzero(wrong)[0])]
+        first = scores[name].tolist()[int(np.flatnonzero(wrong)[0])]
         raise ValueError(
             f"{name} is no whole number from 1 to 5 in {int(wrong.sum())} of {len(values)} rows, first {first!r}; {how}"
         )

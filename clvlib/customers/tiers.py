@@ -30,9 +30,7 @@ def value_tiers(
     >>> value_tiers([500.0, 80.0, 75.0, 10.0, 0.0], vip_share=0.2, regular_from=50).tolist()
     ['VIP', 'regular', 'regular', 'potential', 'potential']
     """
-    tiers = ValueTiers(
-        vip_share=vip_share, vip_from=vip_from, regular_share=regular_share, regular_from=regular_from
-    )
+    tiers = ValueTiers(vip_share=vip_share, vip_from=vip_from, regular_share=regular_share, regular_from=regular_from)
     return tiers.fit(values).assign(values)
 
 
@@ -43,8 +41,8 @@ class ValueTiers:
     they were predicted for. VIP is who is worth ``vip_from`` or more, regular who is worth ``regular_from`` or more,
     potential everybody else. A threshold is either stated in currency (``vip_from``, ``regular_from``) or set by a
     share of customers: ``vip_share`` the most valuable ones, ``regular_share`` the next ones; by default 0.1 and 0.4.
-    The threshold of a share is the value of the customer in whom the share is filled, n times the share rounded up,
-    counted from the top. Fixed thresholds let a customer change tier only by an own change; shares cut anew every
+    The threshold of a share is the value of the customer in whom the share is filled: n times the share, rounded up,
+    counted from the top for VIPs and from the customer after them for regulars. Fixed thresholds let a customer change tier only by an own change; shares cut anew every
     quarter would move people because others moved.
 
     Equal values share a tier, so a share can come out larger than asked (``shares_`` says how large). Where a tie
@@ -155,11 +153,11 @@ class ValueTiers:
         got = len(known) - int(np.searchsorted(known, threshold))
         if got - asked > max(1, _STRETCH * (asked - above)):
             fewer = len(known) - int(np.searchsorted(known, threshold, side="right"))
-            next_above = f" or {tier.lower()}_from={known[-fewer]:g} ({fewer} customers)" if fewer else ""
+            next_above = f" or {tier.lower()}_from={float(known[-fewer])} ({fewer} customers)" if fewer else ""
             raise ValueError(
                 f"clv: {int((known == threshold).sum())} of {len(known)} customers are worth exactly {threshold:g}, "
                 f"and {tier.lower()}_share={share} would cut between them (asked: the first {asked}); equal values "
-                f"cannot be cut. State the threshold in currency: {tier.lower()}_from={threshold:g} "
+                f"cannot be cut. State the threshold in currency: {tier.lower()}_from={threshold} "
                 f"({got} customers){next_above}"
             )
         return threshold
