@@ -21,13 +21,14 @@ def checked_table(summary: Any) -> pd.DataFrame:
         twice = sorted({str(name) for name in summary.columns[summary.columns.duplicated()]})
         raise ValueError(f"the customer summary has more than one column {', '.join(twice)}; drop all but one")
     if "customer_id" in summary:
-        missing, repeated = int(summary["customer_id"].isna().sum()), int(summary["customer_id"].duplicated().sum())
+        missing = int(summary["customer_id"].isna().sum())
         if missing:
             raise ValueError(f"customer_id is missing in {missing} of {len(summary)} rows; drop them and say so")
+        repeated = _repeated(summary)
         if repeated:
             raise ValueError(
-                f"customer_id repeats in {repeated} of {len(summary)} rows, and a summary has one row a customer; "
-                "if these are several dates, take one date at a time"
+                f"customer_id repeats with other numbers in {repeated} of {len(summary)} rows, and a summary has one "
+                "row a customer; if these are several dates, take one date at a time"
             )
     return summary
 
@@ -75,3 +76,12 @@ def checked_numbers(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             raise ValueError(f"{name} is missing or infinite in {bad} of {len(table)} rows; drop them and say so")
         columns[name] = values
     return pd.DataFrame(columns, index=table.index)
+
+
+def _repeated(summary: pd.DataFrame) -> int:
+    """Rows of a customer who is there already, with other numbers. The very same row again is a bootstrap's doing."""
+    again = summary["customer_id"].duplicated()
+    if not again.any():
+        return 0
+    numbers = [name for name in summary if name == "customer_id" or pd.api.types.is_numeric_dtype(summary[name])]
+    return int((again & ~summary.duplicated(numbers)).sum())

@@ -42,8 +42,8 @@ class ValueTiers:
     potential everybody else. A threshold is either stated in currency (``vip_from``, ``regular_from``) or set by a
     share of customers: ``vip_share`` the most valuable ones, ``regular_share`` the next ones; by default 0.1 and 0.4.
     The threshold of a share is the value of the customer in whom the share is filled: n times the share, rounded up,
-    counted from the top for VIPs and from the customer after them for regulars. Fixed thresholds let a customer change tier only by an own change; shares cut anew every
-    quarter would move people because others moved.
+    counted from the top for VIPs and from the customer after them for regulars. Fixed thresholds let a customer change
+    tier only by an own change; shares cut anew every quarter would move people because others moved.
 
     Equal values share a tier, so a share can come out larger than asked (``shares_`` says how large). Where a tie
     would stretch it by more than a quarter, or leaves nobody between the two thresholds, ``fit`` refuses: thousands

@@ -119,6 +119,12 @@ def test_the_index_of_the_summary_stays(untied):
     assert "customer_id" not in rfm_scores(untied.drop(columns="customer_id"))
 
 
+def test_a_bootstrap_of_the_customers_can_be_scored(untied):
+    drawn = untied.sample(500, replace=True, random_state=0)
+    assert drawn["customer_id"].duplicated().any()
+    assert len(rfm_scores(drawn)) == 500
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -129,7 +135,7 @@ def test_the_index_of_the_summary_stays(untied):
         (lambda table: table.assign(frequency=np.inf), "frequency is missing or infinite in 500 of 500 rows"),
         (lambda table: table.assign(frequency=-1.0), "frequency is below zero in 500 of 500"),
         (lambda table: table.assign(total_spend="much"), "total_spend holds str, not numbers, in 500 rows, .*'much'"),
-        (lambda table: table.assign(customer_id="a"), "customer_id repeats in 499 of 500"),
+        (lambda table: table.assign(customer_id="a"), "customer_id repeats with other numbers in 499 of 500"),
         (lambda table: table.assign(customer_id=None), "customer_id is missing in 500 of 500"),
         (lambda table: pd.concat([table, table[["frequency"]]], axis=1), "more than one column frequency"),
     ],
