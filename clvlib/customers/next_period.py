@@ -7,9 +7,6 @@ is the period after, on customers that were not learnt from.
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits
 
 from clvlib.metrics.intervals import bootstrap_interval
 
@@ -76,6 +73,9 @@ def next_period_gain(
     2                segments                worse
     3  two numbers + segments  no difference shown
     """
+    from sklearn.model_selection import StratifiedKFold
+    from threadpoolctl import threadpool_limits
+
     named, numbers, spend, buying = _checked(segments, two_numbers, next_spend, bought, n_splits)
     sources = {"nothing": None, "two numbers": numbers}
     for name, codes in named.items():
@@ -147,6 +147,8 @@ def _checked(segments, two_numbers, next_spend, bought, n_splits) -> tuple:
 
 def _forecast(outcome: str, x: np.ndarray | None, with_segment: bool, actual: np.ndarray, folds: list) -> np.ndarray:
     """Cross-fitted forecasts, shape (n,): a probability of buying or an expected spend."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
     found = np.empty(len(actual))
     options = _LEARNER | {"random_state": 0, "categorical_features": [0] if with_segment else None}
     for learn, judge in folds:

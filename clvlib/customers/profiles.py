@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._wanted import known_until
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
+from clvlib.split._door import checked_lines
 
 __all__ = ["WHAT_TO_DO", "distinctive_items", "segment_profiles"]
 
@@ -175,24 +177,18 @@ def distinctive_items(
 
 
 def _checked(customers: pd.DataFrame, lines: pd.DataFrame, as_of) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
-    for what, table, needed in (
-        ("the customer table", customers, ("customer_id", "segment")),
-        ("the log", lines, ("customer_id", "timestamp", "amount")),
-    ):
-        absent = [name for name in needed if name not in table]
-        if absent or not len(table):
-            raise ValueError(f"{what} has {len(table)} rows and no {', '.join(absent) or 'customer'}; it needs "
-                             f"{', '.join(needed)}")  # fmt: skip
+    absent = [name for name in ("customer_id", "segment") if name not in customers]
+    if absent or not len(customers):
+        raise ValueError(
+            f"the customer table has {len(customers)} rows and no {', '.join(absent) or 'customer'}; it needs "
+            "customer_id and segment"
+        )
     for name, bad in (("customer_id", customers["customer_id"].duplicated() | customers["customer_id"].isna()),
                       ("segment", customers["segment"].isna())):  # fmt: skip
         if bad.any():
             raise ValueError(f"{name} is missing or repeated in {int(bad.sum())} of {len(customers)} rows of customers")
-    last = lines["timestamp"].max().normalize() + pd.Timedelta(days=1)
-    end = last if as_of is None else pd.Timestamp(as_of)
-    if end.tz is None and last.tz is not None:
-        end = end.tz_localize(last.tz)
-    if end > last:
-        raise ValueError(f"as_of {end} is after the log's end, {last}; what has not happened yet cannot be profiled")
+    lines = checked_lines(lines)
+    end = known_until(lines["timestamp"], as_of)
     return customers, lines[lines["timestamp"] < end], end
 
 

@@ -5,6 +5,7 @@ Two doubts, and two answers. A segmentation may be an accident of who happened t
 seen so far: :func:`tier_noise` deals the luck anew.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.metrics import adjusted_rand_score
 
 __all__ = ["Agreement", "TierNoise", "bootstrap_agreement", "tier_noise"]
 
@@ -59,7 +59,8 @@ def bootstrap_agreement(
     level : share of the resamples that the range holds.
 
     A grouping that is stable need not be useful (one group for everybody agrees with itself perfectly), and a label
-    such as -1 for "in no cluster" is a group like any other.
+    such as -1 for "in no cluster" is a group like any other. A resample holds customers twice, which a method that
+    looks for dense places may take for density.
 
     ValueError: fewer than two rows, labels that are missing or of another number than the rows, an object that cannot
     fit.
@@ -68,6 +69,8 @@ def bootstrap_agreement(
     >>> bootstrap_agreement(lambda t: t["spend"] > 50, spend, n_resamples=20, random_state=0).mean
     1.0
     """
+    from sklearn.metrics import adjusted_rand_score
+
     n = len(table)
     if n < 2:
         raise ValueError(f"the table has {n} rows; agreement needs at least 2 customers")
@@ -182,17 +185,15 @@ def _rows(table: pd.DataFrame | np.ndarray, rows: np.ndarray) -> Any:
 
 
 def _labels(fit: Any, table: Any, asked: Any) -> tuple[np.ndarray, bool]:
-    """Labels of ``asked`` where the fit can predict (True), else of the ``table`` that it was fitted on."""
+    """Labels of the ``table`` it was fitted on, or (True) of ``asked`` where the fit keeps none and can predict."""
     if hasattr(fit, "fit") or hasattr(fit, "fit_predict"):
-        from sklearn.base import clone
-
-        model = clone(fit, safe=False)
+        model = copy.deepcopy(fit)
         found = model.fit(table) if hasattr(model, "fit") else model.fit_predict(table)
     elif callable(fit):
         found = fit(table)
     else:
         raise ValueError(f"fit is a function of a table or an object with fit or fit_predict, not {type(fit).__name__}")
-    predicted = hasattr(found, "predict")
+    predicted = hasattr(found, "predict") and not hasattr(found, "labels_")
     if predicted:
         found, n = found.predict(asked), len(asked)
     else:

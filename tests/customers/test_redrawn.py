@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from clvlib.customers import continued_histories, redrawn_histories
+from clvlib.datasets import load
+from clvlib.rfm import rfm_summary
+from clvlib.value import BetaGeoModel, GammaGammaModel
+
+PURCHASES = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
+SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.44}
+
+
+@pytest.fixture(scope="module")
+def summary():
+    return rfm_summary(load("cdnow").lines, calibration_end="1997-09-30")
+
+
+@pytest.fixture(scope="module")
+def models():
+    purchases, spend = BetaGeoModel(), GammaGammaModel()
+    purchases.params_, spend.params_ = PURCHASES, SPEND
+    return purchases, spend
+
+
+def test_what_follows_has_the_mean_of_fader_hardie_lee_2005(summary, models):
+    later = continued_histories(summary, purchases=PURCHASES, spend=SPEND, days=273, n_draws=200, random_state=0)
+    bought = (later["frequency"].to_numpy().reshape(200, -1) - summary["frequency"].to_numpy()).mean(axis=0)
+    expected = models[0].expected_purchases(summary, 273)
+    assert bought.sum() == pytest.approx(expected.sum(), rel=0.02)
+    some = summary["frequency"].to_numpy() > 3
+    assert bought[some].sum() == pytest.approx(expected[some].sum(), rel=0.02)
+
+
+def test_nobody_is_lost_where_leaving_is_switched_off(summary, models):
+    later = continued_histories(summary, purchases=PURCHASES, spend=SPEND, days=273, n_draws=50, random_state=0,
+                                leaving=False)  # fmt: skip
+    bought = later["frequency"].to_numpy().reshape(50, -1).mean(axis=0) - summary["frequency"].to_numpy()
+    rate = (PURCHASES["r"] + summary["frequency"]) / (PURCHASES["alpha"] + summary["T"])
+    expected = models[0].probability_alive(summary) * rate * 39
+    assert bought.sum() == pytest.approx(expected.sum(), rel=0.03)
+    assert (later["T"].to_numpy() == np.tile(summary["T"] + 39, 50)).all()
+
+
+def test_spend_of_what_follows_has_the_mean_of_the_gamma_gamma_model(summary, models):
+    some = summary[summary["frequency"] > 0].head(200)
+    later = continued_histories(some, purchases=PURCHASES, spend=SPEND, days=273, n_draws=400, random_state=0)
+    before = (some["frequency"] * some["monetary_value"]).to_numpy()
+    new = (later["frequency"] * later["monetary_value"]).to_numpy().reshape(400, -1) - before
+    count = later["frequency"].to_numpy().reshape(400, -1) - some["frequency"].to_numpy()
+    expected = models[1].expected_spend(some)
+    assert new.sum() == pytest.approx((count * expected).sum(), rel=0.02)
+
+
+def test_a_redraw_of_everybody_looks_like_the_log_they_came_from(summary):
+    purchases, spend = BetaGeoModel().fit(summary), GammaGammaModel().fit(summary)
+    again = redrawn_histories(summary, purchases=purchases.params_, spend=spend.params_, n_draws=50, random_state=0)
+    assert again["frequency"].mean() == pytest.approx(summary["frequency"].mean(), rel=0.05)
+    assert (again["frequency"] == 0).mean() == pytest.approx((summary["frequency"] == 0).mean(), abs=0.03)
+    assert again["recency"].mean() == pytest.approx(summary["recency"].mean(), rel=0.1)
+    assert (again["recency"] <= again["T"] + 1e-9).all()
+    assert ((again["frequency"] == 0) == (again["recency"] == 0)).all()
+    assert ((again["frequency"] == 0) == (again["monetary_value"] == 0)).all()
+    assert again["customer_id"].head(len(summary)).tolist() == summary["customer_id"].tolist()
+
+
+def test_histories_repeat_with_the_seed(summary):
+    some = summary.head(20)
+    one, two = (redrawn_histories(some, purchases=PURCHASES, spend=SPEND, n_draws=3, random_state=4) for _ in "ab")
+    pd.testing.assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        ({"frequency": np.nan}, {}, "are NaN"),
+        ({"recency": 99.0}, {}, "recency beyond T"),
+        ({}, {"purchases": {"r": 1.0}}, "alpha, a, b is missing"),
+        ({}, {"spend": SPEND | {"q": -1.0}}, "q is missing or not"),
+        ({}, {"n_draws": 0}, "n_draws"),
+        ({}, {"days": 0}, "days"),
+    ],
+)
+def test_bad_input_is_refused_kindly(summary, change, options, says):
+    options = {"purchases": PURCHASES, "spend": SPEND, "n_draws": 2, "random_state": 0, "days": 7} | options
+    with pytest.raises(ValueError, match=says):
+        continued_histories(summary.head(5).assign(**change), **options)
+    with pytest.raises(ValueError, match="has no T"):
+        continued_histories(summary.head(5).drop(columns="T"), **options | {"days": 7, "n_draws": 2,
+                            "purchases": PURCHASES, "spend": SPEND})  # fmt: skip
