@@ -166,7 +166,7 @@ def customer_funnel(
         median.append(float(np.median(times[name][here] - times[before][here])) / per_day if here.any() else np.nan)
     table.insert(6, "median_days", median)
     if left_out:
-        table.loc[0, "note"] = f"{left_out:,} customers left out: not yet watched for {within_days} days"
+        table.loc[0, "note"] = f"customers left out, not yet watched for {within_days} days: {left_out}"
     return table
 
 
