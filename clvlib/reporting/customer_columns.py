@@ -60,9 +60,7 @@ def describe_tables(out: Path, chapters: list[dict]) -> list[dict]:
     return tables
 
 
-def describe_columns(
-    schema: pa.Schema, parts: list[tuple[dict, list[str]]], currency: str = "currency"
-) -> list[dict]:
+def describe_columns(schema: pa.Schema, parts: list[tuple[dict, list[str]]], currency: str = "currency") -> list[dict]:
     """A row a column of a merged table: ``name``, ``meaning``, ``unit``, ``type`` in words, ``chapters`` it is from.
 
     ``parts`` are the chapters with the names of the columns that each handed over. Where two disagreed, the merged

@@ -68,8 +68,7 @@ def kpi_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         figure = wording.figure(row["value"], row["unit"], row["low"], row["high"])
         shown.append(
-            row
-            | {"shown": figure["value"], "of": figure["unit"], "interval": figure["interval"], "missing": False}
+            row | {"shown": figure["value"], "of": figure["unit"], "interval": figure["interval"], "missing": False}
         )
     return shown
 

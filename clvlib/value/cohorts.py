@@ -147,8 +147,7 @@ def realised_path(
     lived = _lived(aged, horizon_days)
     if not lived.any():
         raise ValueError(
-            f"none of {len(lived)} customers has lived {horizon_days} days by {aged.as_of.date()}; "
-            "shorten horizon_days"
+            f"none of {len(lived)} customers has lived {horizon_days} days by {aged.as_of.date()}; shorten horizon_days"
         )
     inside = (aged.day < horizon_days) & lived[aged.code]
     n_ages = -(-horizon_days // period_days)
