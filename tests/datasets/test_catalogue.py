@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from clvlib.datasets import AVAILABLE, check, fetch, load, load_cdnow, make_shop, status_table
+from clvlib.datasets.sessions import SESSION_LOGS
 from clvlib.transactions import LogError
 
 LINES = pd.DataFrame(
@@ -74,7 +75,7 @@ def test_missing_file_and_other_kinds_of_file_are_told(tmp_path):
 
 def test_status_says_where_each_set_is(nothing_at_hand):
     table = status_table().set_index("name")
-    assert list(table.index) == list(AVAILABLE)
+    assert list(table.index) == [*AVAILABLE, *SESSION_LOGS]
     assert table.loc["online_retail", "found"] == "not here; run: clv data fetch online_retail"
     assert table.loc["cdnow", "found"] == "installed with the package"
     assert table.loc["shop", "found"] == "made when asked for"

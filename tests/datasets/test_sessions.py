@@ -1,0 +1,151 @@
+"""The session logs: the publisher's counts, and what is said where a file is not there or not the one."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from clvlib.datasets import AVAILABLE, check, fetch, load, load_eshop_clicks, load_online_shoppers, status_table
+from clvlib.datasets.sessions import SESSION_LOGS, find_sessions
+from clvlib.reporting.cli import main
+from clvlib.transactions import LogError
+
+FILES = Path(os.environ.get("CLVLIB_DATA", "/nowhere"))
+needs_data = pytest.mark.skipif(
+    not all((FILES / log.folder / log.file).is_file() for log in SESSION_LOGS.values()),
+    reason=f"NOT TESTED: the session logs are not at hand below {FILES}; set CLVLIB_DATA",
+)
+LOADERS = {"eshop_clicks": load_eshop_clicks, "online_shoppers": load_online_shoppers}
+names = pytest.mark.parametrize("name", sorted(SESSION_LOGS))
+
+
+@pytest.fixture
+def nothing_at_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLVLIB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CLVLIB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def shoppers():
+    return load_online_shoppers()
+
+
+@pytest.fixture(scope="module")
+def clicks():
+    return load_eshop_clicks()
+
+
+# ---- what is in them ----------------------------------------------------------------------------------------------
+
+
+@needs_data
+def test_online_shoppers_has_the_counts_of_uci_468(shoppers):
+    sessions = shoppers.sessions
+    assert (len(sessions), int(sessions["purchased"].sum()), len(sessions.columns)) == (12_330, 1_908, 19)
+    assert sessions["session_id"].is_unique
+    assert sessions["month"].isin([1, 4]).sum() == 0
+    assert sessions["visitor_type"].value_counts().to_dict() == {"returning": 10_551, "new": 1_694, "other": 85}
+    assert not sessions.isna().any(axis=None)
+    assert sessions.drop(columns="session_id").duplicated().sum() == 125
+    assert (sessions["weekend"].dtype, sessions["purchased"].dtype) == (bool, bool)
+    assert shoppers.label == "Online Shoppers Purchasing Intention - real sessions, no customers"
+
+
+@needs_data
+def test_page_value_is_known_afterwards_and_nearly_tells_the_purchase(shoppers):
+    assert shoppers.known_afterwards == ("page_value", "purchased")
+    bought = shoppers.sessions.groupby(shoppers.sessions["page_value"] > 0)["purchased"].mean()
+    assert bought[True] > 10 * bought[False]  # too good to be a cause: it was computed from the purchase
+
+
+@needs_data
+def test_eshop_has_the_counts_of_uci_553(clicks):
+    assert (len(clicks.clicks), len(clicks.sessions), clicks.clicks["item_id"].nunique()) == (165_474, 24_026, 217)
+    assert clicks.clicks["timestamp"].min() == pd.Timestamp("2008-04-01")
+    assert clicks.clicks["timestamp"].max() == pd.Timestamp("2008-08-13")
+    assert set(clicks.clicks["category"]) == {"trousers", "skirts", "blouses", "sale"}
+    assert clicks.known_afterwards == ()  # nothing that came of a session is recorded
+    assert not {"purchased", "event", "order_id"} & {*clicks.clicks, *clicks.sessions}
+
+
+@needs_data
+def test_eshop_sessions_sum_up_their_clicks(clicks):
+    one = clicks.clicks[clicks.clicks["session_id"] == "24"]
+    row = clicks.sessions.set_index("session_id").loc["24"]
+    assert (row["clicks"], row["items"]) == (len(one), one["item_id"].nunique())
+    assert row["dear_items"] == one.loc[one["above_category_mean"], "item_id"].nunique()
+    assert clicks.sessions["clicks"].sum() == 165_474
+    assert (clicks.clicks.groupby("session_id")["click"].max() == clicks.clicks.groupby("session_id").size()).all()
+
+
+@needs_data
+def test_dear_is_above_the_mean_price_of_the_category_as_the_publisher_says(clicks):
+    table = clicks.clicks
+    mean = table.groupby("category")["unit_price"].transform("mean")
+    assert ((table["unit_price"] > mean) == table["above_category_mean"]).all()
+
+
+@needs_data
+@names
+def test_neither_log_has_a_customer(name):
+    log = LOADERS[name]()
+    assert "customer_id" not in log.sessions
+    assert log.clicks is None or "customer_id" not in log.clicks
+    assert (log.source.kind, log.source.licence, log.source.sha256) == ("real", "CC BY 4.0", SESSION_LOGS[name].sha256)
+
+
+@needs_data
+@names
+def test_check_compares_with_what_the_publisher_says(name):
+    facts = check(name)
+    assert facts["ok"].all()
+    assert {"sessions", "sha256"} <= set(facts["fact"])
+    assert fetch(name) == f"{name}: {find_sessions(name)}"
+
+
+# ---- where a file is not there, or not the one --------------------------------------------------------------------
+
+
+@names
+def test_a_missing_file_is_told_with_the_folder_it_belongs_in(name, nothing_at_hand):
+    log = SESSION_LOGS[name]
+    for ask in (LOADERS[name], lambda: check(name), lambda: fetch(name)):
+        with pytest.raises(LogError, match=rf"put {log.file} into the folder {log.folder}|folder {log.folder} of"):
+            ask()
+    found = status_table().set_index("name").loc[name, "found"]
+    assert found == f"not here; put {log.file} into the folder {log.folder} of $CLVLIB_DATA"
+
+
+@names
+@pytest.mark.parametrize("root", ["data", "cache"])
+def test_an_altered_file_is_refused_wherever_it_lies(name, root, nothing_at_hand, tmp_path):
+    log = SESSION_LOGS[name]
+    path = tmp_path / root / log.folder / log.file
+    path.parent.mkdir(parents=True)
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(LogError, match=f"SHA-256 begins with .*, not with {log.sha256[:12]}"):
+        LOADERS[name]()
+
+
+@names
+def test_load_says_that_there_are_sessions_and_no_customers(name, nothing_at_hand):
+    with pytest.raises(LogError, match=rf"no customers.*clvlib\.datasets\.{SESSION_LOGS[name].loader}\(\)"):
+        load(name)
+    assert name not in AVAILABLE  # what a chapter's `dataset` may be
+
+
+def test_a_slip_of_the_pen_finds_the_session_log(nothing_at_hand):
+    with pytest.raises(LogError, match="did you mean 'online_shoppers'"):
+        load("online_shopper")
+
+
+def test_data_list_shows_them_and_data_check_passes_over_what_is_not_here(nothing_at_hand):
+    listed = CliRunner().invoke(main, ["data", "list"])
+    assert listed.exit_code == 0
+    for log in SESSION_LOGS.values():
+        assert log.size in listed.output
+    told = CliRunner().invoke(main, ["data", "check", "online_shoppers"])
+    assert told.exit_code != 0
+    assert "is not here" in told.output
