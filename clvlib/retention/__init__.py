@@ -2,8 +2,11 @@
 
 from clvlib.retention.boosted import BoostedReturnModel
 from clvlib.retention.hazard import DiscreteTimeHazard, survival_check
+from clvlib.retention.learning_curve import customers_needed, learning_curve
 from clvlib.retention.lifetimes import lifetime_table
 from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, SeparationWarning, logistic_probability
+from clvlib.retention.recurrent import CELLS, SequenceModel
+from clvlib.retention.rhythms import RhythmLog, make_rhythms
 from clvlib.retention.rules import (
     Action,
     BestThreshold,
@@ -18,6 +21,7 @@ from clvlib.retention.rules import (
     policy_table,
     realised_profit,
 )
+from clvlib.retention.sequences import CHANNELS, WeeklySequences, weekly_sequences, window_totals
 from clvlib.retention.snapshots import (
     FEATURES,
     SnapshotSplit,
@@ -30,6 +34,8 @@ from clvlib.retention.snapshots import (
 from clvlib.retention.survival import logrank_p_value, survival_curve, survival_table
 
 __all__ = [
+    "CELLS",
+    "CHANNELS",
     "FEATURES",
     "Action",
     "ActiveLately",
@@ -39,19 +45,25 @@ __all__ = [
     "DiscreteTimeHazard",
     "RangeAudit",
     "ReturnModel",
+    "RhythmLog",
     "RuleAudit",
     "SeparationWarning",
+    "SequenceModel",
     "SnapshotSplit",
+    "WeeklySequences",
     "audit_over_range",
     "audit_rule",
     "best_threshold",
     "break_even_probability",
     "customer_draw",
+    "customers_needed",
     "effect_sensitivity",
     "flip_effects",
+    "learning_curve",
     "lifetime_table",
     "logistic_probability",
     "logrank_p_value",
+    "make_rhythms",
     "policy_table",
     "realised_profit",
     "snapshot_dates",
@@ -61,4 +73,6 @@ __all__ = [
     "survival_curve",
     "survival_table",
     "varying_features",
+    "weekly_sequences",
+    "window_totals",
 ]
