@@ -72,7 +72,7 @@ def lifecycle_stages(
     categories: the stages that these tables can show); ``state``; ``since`` (the day the state began).
 
     ValueError: an ``as_of`` within a day or after the log's end, nobody known by then, a share outside (0, 1), a
-    threshold that is not finite, a column missing.
+    threshold that is NaN, a column missing.
 
     >>> lines = pd.DataFrame({
     ...     "customer_id": ["a", "a", "b", "c", "c", "c"], "amount": [9.0, 9.0, 5.0, 4.0, 4.0, 4.0],
@@ -122,8 +122,8 @@ def stage_history(
     diary = read_diary(lines, inactive_days)
     if revenue_from is None:
         revenue_from = _threshold(_first_spend(diary, cuts), revenue_share)
-    elif not np.isfinite(revenue_from):
-        raise ValueError(f"revenue_from is an amount of the log's currency, got {revenue_from}")
+    elif np.isnan(revenue_from):
+        raise ValueError("revenue_from is an amount of the log's currency, and is NaN")
     acquired, brought = _known(zone, customers, events)
     ids = diary.customers.append(acquired.index.difference(diary.customers))
     order = np.argsort(ids.to_numpy(dtype=object), kind="stable")
