@@ -104,7 +104,7 @@ def cohort_triangles(
     cell = came.code[aged.code] * n_ages + age
     size = n_cohorts * n_ages
     # a customer counts once in a cell, however often he bought
-    pairs = np.unique(aged.code[inside & aged.bought] * n_ages + age[inside & aged.bought])
+    pairs = pd.unique(aged.code[inside & aged.bought] * n_ages + age[inside & aged.bought])
     buyers = np.bincount(came.code[pairs // n_ages] * n_ages + pairs % n_ages, minlength=size)
     money = np.bincount(cell[inside], weights=aged.amount[inside], minlength=size)
     lived = np.arange(n_ages) < came.lived[:, None]

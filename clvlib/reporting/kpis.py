@@ -62,7 +62,7 @@ def kpi_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         if row["value"] is None:
             why = row["note"]
-            words = "not recorded" if why.startswith("not recorded") else "not available"
+            words = "not recorded" if "not recorded" in why + row["definition"] else "not available"
             note = why.removeprefix("not recorded").lstrip(": ")
             shown.append(row | {"shown": words, "of": "", "interval": "", "missing": True, "note": note})
             continue
@@ -115,7 +115,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
         if not said[needed].strip():
             raise ValueError(f"{name!r} of kpis has no {needed}; readers need one to know what the figure says")
     value, low, high, n = (_number(row[number]) for number in _NUMBERS)
-    if value is None and not said["note"].strip():
+    if value is None and not said["note"].strip() and "not recorded" not in said["definition"]:
         raise ValueError(f"{name!r} of kpis has no value; say why in note, as in 'not recorded: no surveys'")
     if (low is None) != (high is None):
         raise ValueError(f"{name!r} of kpis has one end of an interval; give both or none")

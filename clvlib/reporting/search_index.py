@@ -33,6 +33,7 @@ def search_index(chapters: list[dict]) -> Markup:
     """
     entries = []
     for chapter in chapters:
+        entries += _key_figures(chapter)
         name = f"{chapter['number']} {chapter['title']}"
         for section in chapter["sections"]:
             text = " ".join(section.text.split())
@@ -52,6 +53,23 @@ def search_index(chapters: list[dict]) -> Markup:
                 }
             )
     return Markup(json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c"))
+
+
+def _key_figures(chapter: dict) -> list[dict]:
+    """The key figures that a chapter handed over, on the page they share."""
+    rows = chapter.get("kpis") or []
+    if not rows:
+        return []
+    text = "; ".join(f"{row['kpi']}: {row['definition']}" for row in rows)
+    return [
+        {
+            "chapter": f"{chapter['number']} {chapter['title']}",
+            "title": "Key figures: " + ", ".join(row["kpi"] for row in rows),
+            "href": f"kpis.html#kpis-{chapter['stem']}",
+            "text": text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …",
+            "words": " ".join(dict.fromkeys(_words(text))),
+        }
+    ]
 
 
 def _words(text: str) -> list[str]:

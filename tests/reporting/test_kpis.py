@@ -96,6 +96,7 @@ def test_page_shows_units_intervals_definitions_and_says_not_recorded(report_fol
     assert 'href="kpis.html" aria-current="page"' in page
     for other in ("index.html", "11_data.html", "run.html"):
         assert 'href="kpis.html"' in report_folder.page(other)
+    assert "kpis.html#kpis-12_lifecycle" in report_folder.page("index.html"), "the search finds them"
 
 
 def test_there_is_no_page_and_no_link_without_key_figures(report_folder):
