@@ -31,7 +31,8 @@ class CustomerClusters:
     method: "kmeans" (Lloyd, ten starts), "mixture" (normal distributions with full covariance, no component narrower
     than a tenth of a feature's standard deviation) or "density" (HDBSCAN, Campello, Moulavi & Sander 2013), which finds
     the number of clusters itself, reads no ``n_clusters``, and leaves who lies in no dense region in *no* cluster: -1,
-    which is everybody where there are not at least two dense regions.
+    which is everybody where there are not at least two dense regions. Counts are discrete: who bought once lies in one
+    plane, and that plane is what a density method finds first.
     n_clusters: number of clusters. random_state: seeds the starts. min_cluster_size: least number of customers in a
     cluster, "density" only; by default 2 % of them, at least 5. features: other columns than recency, frequency, money.
 

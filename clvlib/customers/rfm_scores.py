@@ -58,7 +58,8 @@ class RFMScores:
     Source: Hughes, Strategic Database Marketing (1994), who cuts into fifths; ties are this house's rule.
 
     ValueError: no rows, a missing column, a value that is missing, infinite or no number, a negative frequency or
-    number of days, a customer twice with different numbers (the same row again is a bootstrap's), n_bins outside 2..9, ``transform`` before ``fit``.
+    number of days, a customer twice with different numbers (the same row again is a bootstrap's doing), n_bins
+    outside 2..9, ``transform`` before ``fit``.
 
     >>> summary = pd.DataFrame({"days_since_last_purchase": [5.0, 5, 5, 5, 400], "frequency": [0.0, 0, 0, 0, 0],
     ...                         "total_spend": [10.0, 20, 30, 40, 50]})
