@@ -41,7 +41,10 @@ def known_until(timestamps: pd.Series, as_of: Any) -> pd.Timestamp:
     end = timestamps.max().normalize() + pd.DateOffset(days=1)
     if as_of is None:
         return end
-    (moment,) = moments(as_of, pd.DataFrame({"timestamp": timestamps}))
+    try:
+        (moment,) = moments([as_of], pd.DataFrame({"timestamp": timestamps}))
+    except ValueError as error:  # worded there for the origins of a race
+        raise ValueError(str(error).replace("The origin", "as_of")) from None
     if moment > end:
         raise ValueError(f"as_of {moment} is after the log's end, {end}; what has not happened yet cannot be counted")
     return moment

@@ -47,6 +47,9 @@ def flag_table(
     same fraction; ``false_alarms`` is then what a fair draw among them gives on average. *Intervals*: Wilson's of the
     rate; of the difference percentiles of a paired bootstrap, in which both rules meet the same customers.
 
+    Whoever bought once is alive for certain in the BG/NBD, so it calls them lost last, by lot; take the Pareto/NBD or
+    the MBG/NBD here. A probability of being alive is none of buying within the horizon: the slow are alive, too.
+
     ValueError: a day count that is none, an ``as_of`` that leaves fewer than ``horizon_days`` in the log, predictions
     without the two columns, with a customer twice, with a value outside [0, 1] or missing, or without some customer.
 

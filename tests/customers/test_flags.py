@@ -7,6 +7,8 @@ import pytest
 from clvlib.customers import flag_table
 from clvlib.datasets import load_cdnow, make_shop
 from clvlib.metrics.intervals import wilson_interval
+from clvlib.rfm import rfm_summary
+from clvlib.value import BetaGeoModel, ModifiedBetaGeoModel
 
 CUT = "1998-01-01"
 NAMES = [
@@ -125,3 +127,15 @@ def test_bad_input_is_told_with_the_remedy(lines, alive):
     ]:
         with pytest.raises(ValueError, match=told):
             flag_table(lines, table, **good)
+
+
+def test_bg_nbd_never_calls_a_one_time_buyer_lost_and_pays_for_it(lines):
+    """Fader, Hardie & Lee 2005: who bought once is alive for certain in the BG/NBD; in Batislam et al. 2007 not so."""
+    cut = pd.Timestamp("1998-04-02")
+    summary = rfm_summary(lines, calibration_end=cut)
+    rows = {}
+    for model in (BetaGeoModel(), ModifiedBetaGeoModel()):
+        table = summary.assign(probability_alive=model.fit(summary).probability_alive(summary))
+        rows[type(model)] = flag_table(lines, table, as_of=cut, threshold_days=90, horizon_days=90).iloc[1]
+    assert rows[BetaGeoModel]["difference_low"] > 0.05
+    assert abs(rows[ModifiedBetaGeoModel]["difference"]) < 0.01
