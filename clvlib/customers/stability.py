@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike
 
 __all__ = ["Agreement", "TierNoise", "bootstrap_agreement", "tier_noise"]
 
+_ROWS_FOR_THREADS = 50_000
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -69,7 +71,7 @@ def bootstrap_agreement(
     >>> bootstrap_agreement(lambda t: t["spend"] > 50, spend, n_resamples=20, random_state=0).mean
     1.0
     """
-    from sklearn.metrics import adjusted_rand_score
+    from threadpoolctl import threadpool_limits
 
     n = len(table)
     if n < 2:
@@ -77,23 +79,14 @@ def bootstrap_agreement(
     if isinstance(n_resamples, bool) or n_resamples != int(n_resamples) or n_resamples < 1:
         raise ValueError(f"n_resamples is a whole number of at least 1, got {n_resamples!r}")
     _check_level(level)
-    rng = np.random.default_rng(random_state)
-    whole = _codes(_labels(fit, table, table)[0])
-    sizes = np.bincount(whole[0])
-    draws, jaccard = np.empty(int(n_resamples)), np.zeros((int(n_resamples), len(sizes)))
-    for i in range(int(n_resamples)):
-        drawn = rng.integers(n, size=n)
-        rows, first = np.unique(drawn, return_index=True)
-        sample, common = _rows(table, drawn), _rows(table, rows)
-        found, predicted = _labels(fit, sample, common)
-        again, _ = _codes(found if predicted else found[first])
-        draws[i] = adjusted_rand_score(whole[0][rows], again)
-        jaccard[i] = _best_overlap(whole[0][rows], again, len(sizes))
+    # many small fits: sharing each out among threads takes longer than it saves
+    with threadpool_limits(limits=1 if n < _ROWS_FOR_THREADS else None):
+        whole, names, draws, jaccard = _resampled(fit, table, int(n_resamples), np.random.default_rng(random_state))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     seen = ~np.isnan(jaccard)
     overlap = np.where(seen, jaccard, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    by_segment = pd.DataFrame({"segment": whole[1], "customers": sizes, "jaccard": overlap})
-    return Agreement(draws, float(draws.mean()), float(low), float(high), level, whole[1][whole[0]], by_segment)
+    by_segment = pd.DataFrame({"segment": names, "customers": np.bincount(whole), "jaccard": overlap})
+    return Agreement(draws, float(draws.mean()), float(low), float(high), level, names[whole], by_segment)
 
 
 @dataclass(frozen=True)
@@ -178,6 +171,22 @@ def tier_noise(
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"level is a share between 0 and 1, got {level}")
+
+
+def _resampled(fit: Any, table: Any, n_resamples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Codes of the whole table and their names; agreement, (n_resamples,), and overlap, (n_resamples, n_segments)."""
+    from sklearn.metrics import adjusted_rand_score
+
+    whole, names = _codes(_labels(fit, table, table)[0])
+    draws, jaccard = np.empty(n_resamples), np.empty((n_resamples, len(names)))
+    for i in range(n_resamples):
+        drawn = rng.integers(len(table), size=len(table))
+        rows, first = np.unique(drawn, return_index=True)
+        found, predicted = _labels(fit, _rows(table, drawn), _rows(table, rows))
+        again, _ = _codes(found if predicted else found[first])
+        draws[i] = adjusted_rand_score(whole[rows], again)
+        jaccard[i] = _best_overlap(whole[rows], again, len(names))
+    return whole, names, draws, jaccard
 
 
 def _rows(table: pd.DataFrame | np.ndarray, rows: np.ndarray) -> Any:
