@@ -30,12 +30,15 @@ def test_kmeans_on_iris_has_the_published_sums_of_squares(iris):
     assert inertia[3] == pytest.approx(78.85144, abs=1e-4)
 
 
-def test_criteria_on_iris_are_the_published_ones(iris):
-    # R: fpc::calinhara 561.6278, cluster::silhouette 0.5528 for k = 3; clusterSim::index.DB 0.6620 with q = 2
-    three = iris.set_index("n_clusters").loc[3]
-    assert three["calinski_harabasz"] == pytest.approx(561.63, abs=0.01)
-    assert three["silhouette"] == pytest.approx(0.5528, abs=1e-4)
-    assert three["davies_bouldin"] == pytest.approx(0.6620, abs=1e-3)
+@pytest.mark.parametrize(
+    ("k", "calinski_harabasz", "davies_bouldin", "silhouette"),
+    [(2, 513.9245, 0.4042928, 0.6810462), (3, 561.6278, 0.6619715, 0.5528190)],
+)
+def test_criteria_on_iris_are_those_that_r_prints(iris, k, calinski_harabasz, davies_bouldin, silhouette):
+    row = iris.set_index("n_clusters").loc[k]
+    assert row["calinski_harabasz"] == pytest.approx(calinski_harabasz, abs=1e-4)
+    assert row["davies_bouldin"] == pytest.approx(davies_bouldin, abs=1e-6)
+    assert row["silhouette"] == pytest.approx(silhouette, abs=1e-6)
 
 
 def test_on_iris_the_criteria_disagree_as_the_literature_says(iris):
