@@ -58,7 +58,7 @@ class ReportFolder:
             "notes": [{"note": "exact duplicates", "lines": 21, "amount": 512.3}],
         } | changes
 
-    def chapter(self, stem, part, *, cells=None, title="What is it worth?", data=None, figures=(), **record):
+    def chapter(self, stem, part, *, cells=None, title="What is it worth?", data=None, figures=(), kpis=None, **record):
         number = f"{stem[0]}.{stem[1]}"
         entry = {
             "stem": stem,
@@ -85,7 +85,7 @@ class ReportFolder:
         if entry["handover"]:
             path = self.path / entry["handover"]
             path.parent.mkdir(parents=True, exist_ok=True)
-            handed = {"data": data or self.data(), "figures": list(figures), "as_of": "1998-06-30"}
+            handed = {"data": data or self.data(), "figures": list(figures), "kpis": kpis, "as_of": "1998-06-30"}
             path.write_text(json.dumps(handed), encoding="utf-8")
         return entry
 

@@ -72,6 +72,9 @@ def hostile(report_folder, cells):
         notes=[{"note": ALL, "lines": 1, "amount": 1.0}],
     )
     figures = [{"name": p, "value": p, "unit": p, "low": None, "high": None} for p in PAYLOADS]
+    texts = ("kpi", "unit", "definition", "period", "note")
+    missing = {"value": None, "low": None, "high": None, "n": None}
+    kpis = [dict.fromkeys(texts, payload) | {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9} for payload in PAYLOADS]
     report_folder.chapter(
         "31_value",
         "3_value",
@@ -79,6 +82,7 @@ def hostile(report_folder, cells):
         cells=made,
         data=data,
         figures=figures,
+        kpis=[*kpis, dict.fromkeys(texts, ALL) | missing],
         status="failed",
         error={"kind": "error", "message": ALL, "cell": len(made) - 1},
         parameters={PAYLOADS[4]: ALL, "dataset": PAYLOADS},
