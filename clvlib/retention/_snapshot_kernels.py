@@ -7,12 +7,18 @@ From then on a customer's lines lie side by side in the cache, and all windows o
 import numpy as np
 from numba import njit
 
+from clvlib.rfm._kernels import _prefetch
+
 __all__ = ["LINE", "by_customer", "count_rows", "write_rows"]
 
 #: A line at its customer's place; days count from the first window's first one.
 LINE = np.dtype([("amount", "<f8"), ("day", "<i4"), ("order", "<i4"), ("item", "<i4")], align=True)
 
 _LONG_AGO = -(1 << 30)
+# Of so few lines a customer's previous one is found by looking at them, which are in the cache; tables are not.
+_FEW = 24
+# Places are asked for so many lines before they are written, since waiting for memory is what the sort would cost.
+_AHEAD = 24
 
 
 @njit(cache=True, nogil=True)
@@ -23,6 +29,7 @@ def by_customer(customer, ticks, amount, order, item, low, high, midnight, per_d
     """
     starts = np.zeros(n_customers + 1, np.int64)
     for line in range(low, high):
+        _prefetch(starts, customer[min(line + _AHEAD, high - 1)] + 1)
         starts[customer[line] + 1] += 1
     for code in range(n_customers):
         starts[code + 1] += starts[code]
@@ -33,6 +40,8 @@ def by_customer(customer, ticks, amount, order, item, low, high, midnight, per_d
         while ticks[line] >= next_midnight:
             day += 1
             next_midnight += per_day
+        _prefetch(place, customer[min(line + 2 * _AHEAD, high - 1)])
+        _prefetch(lines, place[customer[min(line + _AHEAD, high - 1)]])
         code = customer[line]
         to = lines[place[code]]
         place[code] += 1
@@ -86,6 +95,14 @@ def write_rows(
             if line.amount < 0:
                 continue
             bought_before[k], bought = bought, line.day
+            if stop - start <= _FEW:
+                for back in range(at - 1, start - 1, -1):
+                    if lines[back].amount >= 0:
+                        if order_before[k] == _LONG_AGO and lines[back].order == line.order:
+                            order_before[k] = lines[back].day
+                        if item_before[k] == _LONG_AGO and lines[back].item == line.item:
+                            item_before[k] = lines[back].day
+                continue
             if len(order_seen):
                 seen = order_seen[line.order]
                 if seen >= start:

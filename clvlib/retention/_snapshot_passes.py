@@ -83,51 +83,52 @@ def one_pass(log: Log, cuts: np.ndarray, observation_days: int, outcome_days: in
 
 def counting_pass(log: Log, cuts: np.ndarray, observation_days: int, outcome_days: int | None) -> Rows | None:
     """One number for each (date, customer) cell, so that every feature is one bincount over all dates at once."""
-    begins = cuts - observation_days * _DAY
-    begin, at = np.searchsorted(log.time, begins), np.searchsorted(log.time, cuts)
-    row, date = _ranges(begin, at)
-    n_cells = len(cuts) * log.n_customers
-    cell = date * log.n_customers + log.customer[row]
-    bought = log.amount[row] >= 0
-    cell_b, row_b, date_b = cell[bought], row[bought], date[bought]
-    here = np.flatnonzero(np.bincount(cell_b, minlength=n_cells))
+    begins, ends = cuts - observation_days * _DAY, cuts + (outcome_days or 0) * _DAY
+    log = _within(log, *np.searchsorted(log.time, [begins[0], ends[-1]]))
+    begin, at, end = (np.searchsorted(log.time, edge) for edge in (begins, cuts, ends))
+    line, date = _ranges(begin, at)
+    cell, bought = date * log.n_customers + log.customer[line], log.amount[line] >= 0
+    here = np.flatnonzero(np.bincount(cell[bought], minlength=len(cuts) * log.n_customers))
     if not len(here):
         return None
+    row_of = np.full(len(cuts) * log.n_customers, -1)
+    row_of[here] = np.arange(len(here))
 
+    def count(rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        # numpy counts nothing in integers, whatever the weights
+        return np.bincount(rows, weights=weights, minlength=len(here)).astype(float, copy=False)
+
+    refunds = np.flatnonzero(~bought & (row_of[cell] >= 0))
+    refund = count(row_of[cell[refunds]], -log.amount[line[refunds]])
+    row, line, date = row_of[cell[bought]], line[bought], date[bought]
     purchases = np.flatnonzero(log.amount >= 0)
 
     def distinct(kind: np.ndarray) -> np.ndarray:
-        new = _previous(log, kind, purchases)[row_b] < begins[date_b]
-        return np.bincount(cell_b[new], minlength=n_cells)[here].astype(float)
+        new = (_previous(log, kind, purchases)[line] < begins[date]) & (kind[line] >= 0)
+        return count(row[new])
 
-    day = log.time.astype("datetime64[D]")
-    ago = (cuts.astype("datetime64[D]")[date_b] - day[row_b]).astype(float)
-    last, first = np.zeros(n_cells), np.zeros(n_cells)
-    last[cell_b] = ago  # lines are in the order of time: the latest one stays
-    first[cell_b[::-1]] = ago[::-1]
-    days = distinct((day - day[0]).astype(np.int64))
-    gap = np.where(days > 1, (first - last)[here] / np.maximum(days - 1, 1), float(observation_days))
-    items = None
-    if log.item is not None:
-        known = log.item[row_b] >= 0
-        new = known & (_previous(log, log.item + 1, purchases)[row_b] < begins[date_b])
-        items = np.bincount(cell_b[new], minlength=n_cells)[here].astype(float)
+    day = (log.time.astype("datetime64[D]") - log.time[0].astype("datetime64[D]")).astype(np.int64)
+    ago = ((cuts - log.time[0].astype("datetime64[D]")) // _DAY)[date] - day[line]
+    last, first = np.zeros(len(here)), np.zeros(len(here))
+    last[row] = ago  # lines are in the order of time: the latest one stays
+    first[row[::-1]] = ago[::-1]
+    days = distinct(day)
     came = None
     if outcome_days is not None:
-        after, date_after = _ranges(at, np.searchsorted(log.time, cuts + outcome_days * _DAY))
+        after, date_after = _ranges(at, end)
         after, date_after = after[log.amount[after] >= 0], date_after[log.amount[after] >= 0]
-        came = np.zeros(n_cells, dtype=bool)
+        came = np.zeros(len(row_of), dtype=bool)
         came[date_after * log.n_customers + log.customer[after]] = True
         came = came[here]
     return Rows(
         date=here // log.n_customers,
         customer=here % log.n_customers,
         orders=days if log.order is None else distinct(log.order),
-        spend=np.bincount(cell_b, weights=log.amount[row_b], minlength=n_cells)[here],
-        days_since_last_purchase=last[here],
-        mean_gap_days=gap,
-        items=items,
-        refund_amount=np.bincount(cell[~bought], weights=-log.amount[row[~bought]], minlength=n_cells)[here],
+        spend=count(row, log.amount[line]),
+        days_since_last_purchase=last,
+        mean_gap_days=np.where(days > 1, (first - last) / np.maximum(days - 1, 1), float(observation_days)),
+        items=None if log.item is None else distinct(log.item),
+        refund_amount=refund,
         came_back=came,
     )
 
@@ -196,13 +197,19 @@ def _codes(column: pd.Series, *, missing: int | None = None) -> np.ndarray:
 
 def _previous(log: Log, kind: np.ndarray, purchases: np.ndarray) -> np.ndarray:
     """When the customer's purchase line of the same kind before each purchase line was; long ago for the first."""
-    key = log.customer[purchases].astype(np.int64) * (int(kind.max(initial=0)) + 1) + kind[purchases]
+    key = log.customer[purchases].astype(np.int64) * (int(kind.max(initial=0)) + 2) + kind[purchases]
     order = np.argsort(key, kind="stable")
     line = purchases[order]
     previous = np.full(len(log.time), _LONG_AGO)
     again = key[order[1:]] == key[order[:-1]]
     previous[line[1:][again]] = log.time[line[:-1][again]]
     return previous
+
+
+def _within(log: Log, low: int, high: int) -> Log:
+    """The lines from one position to another."""
+    columns = {name: getattr(log, name) for name in ("customer", "time", "amount", "order", "item")}
+    return log._replace(**{name: column[low:high] for name, column in columns.items() if column is not None})
 
 
 def _ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
