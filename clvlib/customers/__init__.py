@@ -7,7 +7,6 @@ from clvlib.customers.cohorts import CohortTriangles, cohort_triangles
 from clvlib.customers.flags import flag_table
 from clvlib.customers.funnels import CUSTOMER_STEPS, ESHOP_STEPS, ONLINE_SHOPPERS_STEPS, customer_funnel, session_funnel
 from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, own_thresholds
-from clvlib.customers.wording import interval_text
 from clvlib.customers.kpis import KPIS, kpi_table
 from clvlib.customers.migration import migration_table, movers_table
 from clvlib.customers.next_period import next_period_gain
@@ -26,6 +25,7 @@ from clvlib.customers.transitions import (
     transition_table,
     value_by_state,
 )
+from clvlib.customers.wording import interval_text
 
 __all__ = [
     "CUSTOMER_STEPS",
