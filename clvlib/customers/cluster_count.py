@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clvlib.customers._summary import checked_numbers, checked_table
+from clvlib.customers.cluster_features import cluster_features
 from clvlib.customers.clusters import cluster_model
 
 __all__ = ["choose_n_clusters", "picked_n_clusters"]
@@ -39,7 +40,8 @@ def choose_n_clusters(
     """What does each criterion say to each number of clusters?
 
     features: scaled features, as :func:`clvlib.customers.cluster_features` makes them, or any table or array of
-    numbers, shape (n_customers, n_features), taken as they are. n_clusters: the numbers to try, each below the number
+    numbers, shape (n_customers, n_features), taken as they are; a customer summary (it has ``customer_id`` or
+    ``frequency``) goes through ``cluster_features`` first. n_clusters: the numbers to try, each below the number
     of distinct customers; those that are not are left out, and 1 is always tried, since the gap and the BIC can say
     that there are no clusters. n_references: uniform data sets for the gap. n_resamples: pairs of
     bootstrap samples for the stability. max_rows: larger tables are represented by so many customers at random, since
@@ -122,8 +124,9 @@ def picked_n_clusters(criteria: pd.DataFrame) -> pd.DataFrame:
 
 
 def _matrix(features: pd.DataFrame, max_rows: int, random_state: int | None) -> np.ndarray:
-    table = features if isinstance(features, pd.DataFrame) else pd.DataFrame(np.asarray(features))
-    table = checked_table(table)
+    table = checked_table(features if isinstance(features, pd.DataFrame) else pd.DataFrame(np.asarray(features)))
+    if "customer_id" in table or "frequency" in table:
+        table = cluster_features(table)
     x = checked_numbers(table, list(table.columns)).to_numpy()
     if isinstance(max_rows, bool) or not isinstance(max_rows, int | np.integer) or max_rows < 3:
         raise ValueError(f"max_rows must be a whole number of at least 3, not {max_rows!r}")

@@ -36,7 +36,7 @@ class CustomerClusters:
     n_clusters: number of clusters. random_state: seeds the starts. min_cluster_size: least number of customers in a
     cluster, "density" only; by default 2 % of them, at least 5. features: other columns than recency, frequency, money.
 
-    Labels are numbered by mean spend, 0 spends most (where the summary has no money, by mean of the first feature),
+    Labels are numbered by mean spend, 0 spends most (where spend is not known of all, by mean of the first feature),
     so that the same clusters have the same numbers whatever the start. They say nothing else about order.
 
     ``fit`` sets ``labels_`` (int64, shape (n_customers,)), ``n_clusters_``, ``features_`` and ``dropped_`` (columns
@@ -150,11 +150,11 @@ class CustomerClusters:
 
     def _order(self, summary: pd.DataFrame, x: np.ndarray) -> np.ndarray:
         """What labels are numbered by, shape (n_customers,): spend in currency, else a feature."""
-        for name in ("total_spend", "monetary_value"):
+        for name in ("total_spend", "monetary_value", "log_total_spend", "log_monetary_value"):
             if name in summary and pd.api.types.is_numeric_dtype(summary[name]):
-                return summary[name].to_numpy(dtype=float, na_value=np.nan)
-            if f"log_{name}" in summary:
-                return summary[f"log_{name}"].to_numpy(dtype=float)
+                spend = summary[name].to_numpy(dtype=float, na_value=np.nan)
+                if np.isfinite(spend).all():
+                    return spend
         return x[:, 0]
 
     def _numbered(self, found: np.ndarray) -> np.ndarray:

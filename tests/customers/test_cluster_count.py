@@ -119,6 +119,20 @@ def test_thousands_of_one_time_buyers_can_be_asked():
     assert table["n_clusters"].tolist() == [1, 2, 3]
 
 
+def test_a_customer_summary_is_logged_and_scaled_first():
+    rng = np.random.default_rng(0)
+    summary = pd.DataFrame(
+        {
+            "customer_id": np.arange(80).astype(str),
+            "days_since_last_purchase": rng.integers(1, 99, 80),
+            "frequency": rng.poisson(2, 80),
+            "total_spend": rng.gamma(2, 20, 80),
+        }
+    )
+    direct, scaled = (choose_n_clusters(table, [2], **QUICK) for table in (summary, cluster_features(summary)))
+    pd.testing.assert_frame_equal(direct, scaled)
+
+
 def test_numbers_that_too_few_distinct_customers_forbid_are_left_out():
     few = pd.DataFrame({"log_x": [0.0, 1, 2, 5] * 20})
     table = choose_n_clusters(few, range(1, 9), **QUICK)

@@ -139,6 +139,8 @@ def test_without_money_labels_follow_the_first_feature(planted):
     clusters = CustomerClusters(n_clusters=3, features=["days_since_last_purchase"])
     labels = clusters.fit_predict(planted[["days_since_last_purchase"]])
     assert (labels == 2 - planted["kind"]).mean() > 0.99
+    unknown = planted.assign(total_spend=planted["total_spend"].mask(planted["kind"] == 0))
+    assert clusters.fit_predict(unknown).tolist() == labels.tolist()
 
 
 def test_features_made_before_give_the_same_clusters(planted):
