@@ -135,6 +135,12 @@ def customer_funnel(
     3         purchase          1             0.5
     4  second purchase          0             0.0
     """
+    if isinstance(events, pd.DataFrame) and "customer_id" in events and events["customer_id"].isna().any():
+        nobody = int(events["customer_id"].isna().sum())
+        raise ValueError(
+            f"customer_id is missing in {nobody} of {len(events)} events: a visitor whom nobody knows is no customer; "
+            "leave these events out here, session_funnel counts them"
+        )
     events = checked_lines(events, ("customer_id", "session_id", "timestamp"))
     if "event" not in events:
         raise ValueError(f"the events have no column event, which says what was, but {_names(events)}")

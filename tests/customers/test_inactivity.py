@@ -246,6 +246,15 @@ def test_own_threshold_is_the_quantile_of_own_gaps_as_numpy_s_higher(steady):
         assert row["silent_too_long"] == (row["silent_days"] >= expected)
 
 
+def test_own_thresholds_are_a_worse_list_of_the_lost_than_one_silence_for_all():
+    lines, cut = load_cdnow().lines, pd.Timestamp("1998-04-02")
+    own = own_thresholds(lines, fallback_days=120, quantile=0.75, as_of=cut)
+    back = own["customer_id"].isin(lines.loc[lines["timestamp"] >= cut, "customer_id"])
+    by_own = own["silent_too_long"]
+    silence = own["silent_days"].rank(method="first", ascending=False) <= by_own.sum()
+    assert back[by_own].sum() > 1.1 * back[silence].sum()
+
+
 def test_own_threshold_flags_the_weekly_buyer_before_the_yearly_one():
     lines = log({"weekly": range(0, 71, 7), "slow": [0, 60, 120, 180, 240, 300]}, end=340)
     own = own_thresholds(lines, fallback_days=90).set_index("customer_id")
