@@ -21,7 +21,7 @@ from clvlib.retention.rules import (
     policy_table,
     realised_profit,
 )
-from clvlib.retention.sequences import CHANNELS, WeeklySequences, weekly_sequences, window_totals
+from clvlib.retention.sequences import CHANNELS, WeeklySequences, shuffled_weeks, weekly_sequences, window_totals
 from clvlib.retention.snapshots import (
     FEATURES,
     SnapshotSplit,
@@ -66,6 +66,7 @@ __all__ = [
     "make_rhythms",
     "policy_table",
     "realised_profit",
+    "shuffled_weeks",
     "snapshot_dates",
     "snapshot_table",
     "split_snapshots",

@@ -1,6 +1,7 @@
 """How many customers does a model need before it beats a simpler one? The same race at several sizes of the log."""
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ def learning_curve(
     *,
     sizes: Sequence[int],
     calibrate: pd.DataFrame | None = None,
+    reference: str | Sequence[str] | None = None,
     n_repeats: int = 1,
     n_resamples: int = 500,
     level: float = 0.95,
@@ -30,25 +32,27 @@ def learning_curve(
     """What does each model lose on the same later rows when it may learn from ``sizes`` customers only?
 
     models: by name, not fitted: ``fit(table)``, ``predict_probability(table)`` and, where ``calibrate`` is given,
-        ``calibrate(table)``. The *first* is the reference that the others must beat. They are copied, never changed.
+        ``calibrate(table)``. They are copied, never changed.
+    reference: whom the others must beat, one name or several; the first model by default.
     train, calibrate, test: snapshots, one after the other in time, with ``customer_id`` and ``came_back``.
     sizes: numbers of customers, drawn from those of ``train`` and ``calibrate`` together, with all their rows; a
         smaller sample is part of the larger one. ``test`` is always whole.
     n_repeats: how often the customers are drawn anew; losses are means over the draws.
 
-    Returns one row a size and model, sizes upwards and models in their order:
+    Returns one row a reference, size and model, sizes upwards and models in their order:
 
-    ``customers``, ``rows`` (of training, mean over the draws), ``model``;
+    ``reference``, ``customers``, ``rows`` (of training, mean over the draws), ``model``;
     ``log_loss`` mean over the rows of ``test``, in nats, and ``roc_auc``, both lower and higher is better;
     ``saved`` the reference's log loss at the same size minus this one's, with ``low`` and ``high`` from drawing the
     *test's customers* anew (rows of one customer together); they hold the fitted models fixed, so that the luck of the
     draw of training customers shows in ``spread`` only;
     ``spread`` standard deviation of ``saved`` over the draws, NaN for a single one;
     ``verdict`` ``reference``, ``better`` (low > 0), ``worse`` (high < 0), ``no difference shown``, or ``not fitted``;
-    ``note`` why a model could not be fitted at that size (its own ValueError), or that it was not calibrated, since the
-    sample's later rows held one class only.
+    ``note`` why a model could not be fitted at that size (its own ValueError), what it warned of, or that it was not
+    calibrated, since the sample's later rows held one class only.
 
-    ValueError: no model, no size, a size below 1 or above the number of customers, one class only in ``test``.
+    ValueError: no model, a reference that is none of them, no size, a size below 1 or above the number of customers,
+    one class only in ``test``.
 
     >>> from clvlib.retention.logistic import BaseRate, ReturnModel
     >>> rng = np.random.default_rng(0)
@@ -61,16 +65,19 @@ def learning_curve(
     [2000, 'logistic', 'better']
     """
     everyone = _customers(train, calibrate)
-    _check(models, sizes, len(everyone), n_repeats, test)
+    references = [reference] if isinstance(reference, str) else list(reference or [])
+    _check(models, references, sizes, len(everyone), n_repeats, test)
     outcome = test["came_back"].to_numpy(dtype=bool)
     rng = np.random.default_rng(random_state)
+    draws = {"groups": test["customer_id"], "n_resamples": n_resamples, "level": level, "random_state": random_state}
     orders = [rng.permutation(len(everyone)) for _ in range(n_repeats)]
-    rows = []
+    blocks = {name: [] for name in references or [next(iter(models))]}
     for size in sorted({int(size) for size in sizes}):
         samples = [everyone[order[:size]] for order in orders]
         tables = [train[train["customer_id"].isin(sample)] for sample in samples]
         later = [None if calibrate is None else calibrate[calibrate["customer_id"].isin(sample)] for sample in samples]
         losses: dict[str, np.ndarray] = {}
+        rows = []
         for name, model in models.items():
             told, notes = _forecasts(model, tables, later, test)
             row = {"customers": size, "rows": round(np.mean([len(table) for table in tables])), "model": name}
@@ -78,29 +85,37 @@ def learning_curve(
                 losses[name] = np.array([_loss(outcome, p) for p in told])
                 row |= {"log_loss": losses[name].mean(), "roc_auc": np.mean([roc_auc_score(outcome, p) for p in told])}
             rows.append(row | {"note": "; ".join(dict.fromkeys(notes))})
-        _compare(rows[-len(models) :], losses, test["customer_id"], n_resamples, level, random_state)
+        for name, block in blocks.items():
+            block += [row | _compared(row["model"], name, losses, draws) for row in rows]
     columns = ["customers", "rows", "model", "log_loss", "roc_auc", "saved", "low", "high", "spread", "verdict", "note"]
-    return pd.DataFrame(rows).reindex(columns=columns)
+    table = pd.concat([pd.DataFrame(block).assign(reference=name) for name, block in blocks.items()], ignore_index=True)
+    return table.reindex(columns=["reference", *columns])
 
 
-def customers_needed(curve: pd.DataFrame, model: str) -> int | None:
-    """From how many customers on is ``model`` better than the reference, at that size and all larger ones?
+def customers_needed(curve: pd.DataFrame, model: str, *, reference: str | None = None) -> int | None:
+    """From how many customers on is ``model`` better than ``reference``, at that size and all larger ones?
 
-    curve: of :func:`learning_curve`. None where its largest size does not show it: not within this log. The answer is
-    one of the sizes tried, so the true number may be anywhere between it and the size before.
+    curve: of :func:`learning_curve`; reference: needed where the curve has several. None where the largest size does
+    not show it: not within this log. The answer is one of the sizes tried, so the true number may be anywhere between
+    it and the size before.
 
-    ValueError: a model that is not in the curve, or is its reference.
+    ValueError: a model or reference that is not in the curve, or the reference itself.
 
-    >>> curve = pd.DataFrame({"customers": [10, 100, 1000], "model": "network",
+    >>> curve = pd.DataFrame({"customers": [10, 100, 1000], "model": "network", "reference": "logistic",
     ...                       "verdict": ["worse", "better", "better"]})
     >>> customers_needed(curve, "network")
     100
     """
-    own = curve[curve["model"] == model].sort_values("customers", ascending=False)
-    if own.empty or (own["verdict"] == "reference").any():
-        rivals = curve.loc[curve["verdict"] != "reference", "model"].unique()
+    known = list(curve["reference"].unique())
+    if reference is None and len(known) == 1:
+        reference = known[0]
+    own = curve[(curve["model"] == model) & (curve["reference"] == reference)]
+    own = own.sort_values("customers", ascending=False)
+    if own.empty or model == reference:
+        rivals = ", ".join(map(str, curve["model"].unique()))
         raise ValueError(
-            f"{model!r} is not compared in this curve; compared are {', '.join(map(str, rivals)) or 'none'}"
+            f"{model!r} is not compared with {reference!r} in this curve, which has {rivals} against "
+            f"{', '.join(map(str, known))}"
         )
     better = (own["verdict"] == "better").cummin()
     return int(own.loc[better, "customers"].min()) if better.any() else None
@@ -111,11 +126,13 @@ def _customers(train: pd.DataFrame, calibrate: pd.DataFrame | None) -> np.ndarra
     return np.sort(pd.unique(pd.concat([part["customer_id"] for part in parts])))
 
 
-def _check(models: Mapping, sizes: Sequence[int], n_customers: int, n_repeats: int, test: pd.DataFrame) -> None:
+def _check(
+    models: Mapping, references: list, sizes: Sequence[int], n_customers: int, n_repeats: int, test: pd.DataFrame
+) -> None:
     if not isinstance(models, Mapping) or not models:
-        raise ValueError(
-            "models must be at least one model by name, the reference first: {'logistic': ReturnModel(), …}"
-        )
+        raise ValueError("models must be at least one model by name: {'logistic': ReturnModel(), …}")
+    if strange := [name for name in references if name not in models]:
+        raise ValueError(f"reference {strange[0]!r} is none of the models {', '.join(map(str, models))}")
     sizes = list(sizes)
     wrong = [
         n for n in sizes if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= n_customers
@@ -136,10 +153,13 @@ def _forecasts(model, tables: list, later: list, test: pd.DataFrame) -> tuple[li
     told, notes = [], []
     for table, recent in zip(tables, later, strict=True):
         fresh = copy.copy(model)  # not deep: a model may hold the sequences of all rows, which no fit changes
-        try:
-            fresh.fit(table)
-        except ValueError as error:
-            return [], [str(error)]
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                fresh.fit(table)
+            except ValueError as error:
+                return [], [str(error)]
+        notes += [str(each.message) for each in said]
         if recent is not None and hasattr(fresh, "calibrate"):
             if recent["came_back"].nunique() == 2:
                 fresh.calibrate(recent)
@@ -149,30 +169,17 @@ def _forecasts(model, tables: list, later: list, test: pd.DataFrame) -> tuple[li
     return told, notes
 
 
-def _compare(
-    rows: list[dict],
-    losses: dict[str, np.ndarray],
-    customer: pd.Series,
-    n_resamples: int,
-    level: float,
-    random_state: int,
-) -> None:
-    """Writes into ``rows``, one a model, what each saves against the first."""
-    reference = rows[0]["model"]
-    for row in rows:
-        name = row["model"]
-        if name not in losses or (name != reference and reference not in losses):
-            row["verdict"] = "not fitted"
-        elif name == reference:
-            row["verdict"] = "reference"
-        else:
-            saved = losses[reference] - losses[name]
-            low, high = bootstrap_interval(
-                saved.mean(axis=0), groups=customer, n_resamples=n_resamples, level=level, random_state=random_state
-            )
-            word = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
-            spread = float(saved.mean(axis=1).std(ddof=1)) if len(saved) > 1 else np.nan
-            row |= {"saved": saved.mean(), "low": low, "high": high, "spread": spread, "verdict": word}
+def _compared(name: str, reference: str, losses: dict[str, np.ndarray], draws: dict) -> dict:
+    """What a model saves against the reference, both fitted to the same customers."""
+    if name not in losses or reference not in losses:
+        return {"verdict": "not fitted"}
+    if name == reference:
+        return {"verdict": "reference"}
+    saved = losses[reference] - losses[name]
+    low, high = bootstrap_interval(saved.mean(axis=0), **draws)
+    word = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
+    spread = float(saved.mean(axis=1).std(ddof=1)) if len(saved) > 1 else np.nan
+    return {"saved": saved.mean(), "low": low, "high": high, "spread": spread, "verdict": word}
 
 
 def _loss(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:

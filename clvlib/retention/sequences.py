@@ -13,7 +13,7 @@ import pandas as pd
 
 from clvlib.split import checked_lines
 
-__all__ = ["CHANNELS", "WeeklySequences", "weekly_sequences", "window_totals"]
+__all__ = ["CHANNELS", "WeeklySequences", "shuffled_weeks", "weekly_sequences", "window_totals"]
 
 #: What is said about a week, in this order; all are zero or more. ``items`` needs a log with ``item_id``.
 CHANNELS: tuple[str, ...] = (
@@ -153,6 +153,37 @@ def window_totals(sequences: WeeklySequences) -> pd.DataFrame:
     table["active_weeks"] = active.sum(axis=1).astype(float)
     table["known_weeks"] = sequences.mask.sum(axis=1).astype(float)
     return table
+
+
+def shuffled_weeks(sequences: WeeklySequences, *, keep_weeks: int = 4, random_state: int) -> WeeklySequences:
+    """The same weeks with the order of the older ones destroyed: what a network that reads order must lose by it.
+
+    The last ``keep_weeks`` stay as they are, with the gaps they are told; the real weeks before them are dealt anew
+    within each row, and their two gap channels, which would give the order away, are set to 0. Padding stays padding.
+    Train one network on the one and another on the other: the difference on later rows is what the order was worth.
+
+    ValueError: ``keep_weeks`` is no whole number from 0 to the number of weeks.
+
+    >>> index = pd.MultiIndex.from_tuples([("a", pd.Timestamp("2024-01-31"))], names=["customer_id", "snapshot_date"])
+    >>> weeks = WeeklySequences(index, np.arange(5, dtype=np.float32).reshape(1, 5, 1),
+    ...                         np.array([[False, True, True, True, True]]), ("spend",))
+    >>> shuffled_weeks(weeks, keep_weeks=1, random_state=0).values[0, :, 0].tolist()
+    [0.0, 3.0, 2.0, 1.0, 4.0]
+    """
+    n_weeks = sequences.mask.shape[1]
+    whole = isinstance(keep_weeks, (int, np.integer)) and not isinstance(keep_weeks, bool)
+    if not whole or not 0 <= keep_weeks <= n_weeks:
+        raise ValueError(
+            f"keep_weeks must be a whole number from 0 to {n_weeks}, the weeks there are, not {keep_weeks!r}"
+        )
+    old = n_weeks - int(keep_weeks)
+    draw = np.random.default_rng(random_state).random((len(sequences.mask), old))
+    order = np.argsort(np.where(sequences.mask[:, :old], draw, -1.0), axis=1, kind="stable")
+    values = sequences.values.copy()
+    values[:, :old] = np.take_along_axis(values[:, :old], order[..., None], axis=1)
+    told = [number for number, name in enumerate(sequences.channels) if name in CHANNELS[-2:]]
+    values[:, :old, told] = 0.0
+    return sequences._replace(values=values)
 
 
 def _keys(table: pd.DataFrame) -> pd.MultiIndex:

@@ -96,6 +96,20 @@ def test_later_rows_of_one_class_leave_the_model_uncalibrated_and_said():
     assert "not calibrated" in curve["note"].item()
 
 
+def test_several_references_meet_the_same_fits():
+    models = {"a": Watcher(0.5), "b": Watcher(0.3), "c": Watcher(0.2)}
+    curve = learning_curve(models, table(), table(seed=1), sizes=[10, 50], reference=["a", "b"], random_state=0)
+    assert [len(model.seen) for model in models.values()] == [2, 2, 2]
+    saved = curve.set_index(["reference", "customers", "model"])["saved"]
+    assert saved["a", 10, "c"] - saved["a", 10, "b"] == pytest.approx(saved["b", 10, "c"])
+
+
+def test_what_a_model_warns_of_is_noted_and_not_printed():
+    apart = table().assign(orders=lambda t: 1.0 + t["came_back"])
+    curve = learning_curve({"logistic": ReturnModel()}, apart, apart, sizes=[100], random_state=0)
+    assert "separat" in curve["note"].item()
+
+
 def test_a_sure_mistake_costs_much_and_not_everything():
     test = pd.DataFrame({"customer_id": range(4), "came_back": [True, False, False, False]})
     curve = learning_curve({"never": Watcher(0.0)}, table(), test, sizes=[10], random_state=0)
@@ -104,22 +118,27 @@ def test_a_sure_mistake_costs_much_and_not_everything():
 
 
 def test_the_number_needed_holds_for_all_larger_sizes():
-    curve = pd.DataFrame(
-        {"customers": [1, 2, 3, 4], "model": "net", "verdict": ["better", "worse", "better", "better"]}
-    )
+    verdicts = ["better", "worse", "better", "better"]
+    curve = pd.DataFrame({"customers": [1, 2, 3, 4], "model": "net", "reference": "old", "verdict": verdicts})
     assert customers_needed(curve, "net") == 3
     assert customers_needed(curve.assign(verdict="no difference shown"), "net") is None
     assert customers_needed(curve[:2], "net") is None
+    two = pd.concat([curve, curve.assign(reference="new", verdict="worse")])
+    assert customers_needed(two, "net", reference="old") == 3
+    assert customers_needed(two, "net", reference="new") is None
+    with pytest.raises(ValueError, match="with None"):
+        customers_needed(two, "net")
     with pytest.raises(ValueError, match="'tree' is not compared"):
         customers_needed(curve, "tree")
     with pytest.raises(ValueError, match="not compared"):
-        customers_needed(curve.assign(verdict="reference"), "net")
+        customers_needed(curve.assign(model="old"), "old")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"models": {}}, "at least one model"),
+        ({"reference": "nobody"}, "reference 'nobody' is none of the models base"),
         ({"sizes": []}, "sizes must be whole numbers"),
         ({"sizes": [0]}, "sizes must be whole numbers"),
         ({"sizes": [10**6]}, "the customers there are"),

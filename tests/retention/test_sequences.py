@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clvlib.datasets import load
-from clvlib.retention.sequences import CHANNELS, weekly_sequences, window_totals
+from clvlib.retention.sequences import CHANNELS, shuffled_weeks, weekly_sequences, window_totals
 from clvlib.retention.snapshots import snapshot_table
 
 
@@ -163,3 +163,18 @@ def test_a_log_with_times_as_text_is_refused_by_name():
     asked = asked_of(lines, ["2024-02-01"])
     with pytest.raises(ValueError, match="timestamp holds"):
         weekly_sequences(lines.assign(timestamp=lines["timestamp"].astype(str)), asked, n_weeks=4)
+
+
+def test_shuffling_moves_old_real_weeks_only_and_takes_their_gaps_away():
+    lines = random_log(7)
+    weeks = weekly_sequences(lines, asked_of(lines, ["2024-03-01", "2024-04-10"]), n_weeks=20)
+    dealt = shuffled_weeks(weeks, keep_weeks=4, random_state=0)
+    np.testing.assert_array_equal(dealt.values[:, 16:], weeks.values[:, 16:])
+    np.testing.assert_array_equal(dealt.mask, weeks.mask)
+    assert (dealt.values[~dealt.mask] == 0).all()
+    np.testing.assert_allclose(dealt.values[:, :16, :4].sum(axis=1), weeks.values[:, :16, :4].sum(axis=1), rtol=1e-5)
+    assert (dealt.values[:, :16, 4:] == 0).all()
+    assert (dealt.values[:, :16, 1] != weeks.values[:, :16, 1]).any(axis=1).mean() > 0.5
+    assert weeks.values[:, :16, 4].max() > 0  # the original is as it was
+    with pytest.raises(ValueError, match="from 0 to 20"):
+        shuffled_weeks(weeks, keep_weeks=21, random_state=0)
