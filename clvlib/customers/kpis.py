@@ -130,7 +130,7 @@ def _of_the_log(aged: AgedLines, period_days: int, level: float) -> list[dict]:
         "kpi": "activity",
         "definition": f"of all customers so far, the share who bought in the {period_days} days",
     }
-    if not missing and known_before.any():
+    if not missing and 0 < known_before.sum() < n:  # who came in the period has bought in it by definition
         share, n_before = now[known_before].mean(), int(known_before.sum())
         activity = _noted(activity, f"{share:.1%} of the {n_before:,} customers from before the period")
     return [retention, repeat, activity]
