@@ -17,6 +17,7 @@ __all__ = ["next_period_gain"]
 _LEARNER = {"max_iter": 40, "max_leaf_nodes": 8, "min_samples_leaf": 20, "early_stopping": False}
 _MOST_SEGMENTS = 200
 _TINY = 1e-6
+_COUNTS = {1: "one", 2: "two", 3: "three", 4: "four"}
 
 
 def next_period_gain(
@@ -41,7 +42,8 @@ def next_period_gain(
     ----------
     segments : the segment of each customer as known *before* the period, shape (n_customers,); a table for several
         segmentations, each judged by itself and called by its column.
-    two_numbers : the numbers to beat, one row a customer: ``days_since_last_purchase`` and ``frequency``, say.
+    two_numbers : the numbers to beat, one row a customer: ``days_since_last_purchase`` and ``frequency``, say. With
+        ``total_spend`` they are "three numbers" in the table: whether a segment knows more than what it is made of.
     next_spend : what each customer spent in the next period, in currency; a sum below zero (returns) counts as zero.
     bought : whether they bought at all, booleans; next_spend above zero, if None.
     random_state : whole number; of the split, and of the bootstrap over customers.
@@ -77,25 +79,26 @@ def next_period_gain(
     from threadpoolctl import threadpool_limits
 
     named, numbers, spend, buying = _checked(segments, two_numbers, next_spend, bought, n_splits)
-    sources = {"nothing": None, "two numbers": numbers}
+    plain = f"{_COUNTS.get(numbers.shape[1], numbers.shape[1])} number{'s' if numbers.shape[1] != 1 else ''}"
+    sources = {"nothing": None, plain: numbers}
     for name, codes in named.items():
         sources[name] = codes[:, None]
     for name, codes in named.items():
-        sources[f"two numbers + {name}"] = np.column_stack([codes, numbers])
+        sources[f"{plain} + {name}"] = np.column_stack([codes, numbers])
     folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=random_state).split(buying, buying))
     rows = []
     for outcome, actual in (("bought", buying.astype(float)), ("spend", spend)):
         # trees this small take longer to share out among threads than to grow
         with threadpool_limits(limits=1, user_api="openmp"):
             forecasts = {
-                name: _forecast(outcome, x, name not in ("nothing", "two numbers"), actual, folds)
+                name: _forecast(outcome, x, name not in ("nothing", plain), actual, folds)
                 for name, x in sources.items()
             }
         losses = {name: _losses(outcome, actual, forecast) for name, forecast in forecasts.items()}
-        base, nothing = losses["two numbers"], losses["nothing"]
+        base, nothing = losses[plain], losses["nothing"]
         for name, loss in losses.items():
             row = {"outcome": outcome, "told_by": name, "skill": 1 - loss.sum() / nothing.sum()}
-            if name == "two numbers":
+            if name == plain:
                 rows.append(row | {"difference": 0.0, "low": 0.0, "high": 0.0, "verdict": "baseline"})
                 continue
             low, high = bootstrap_interval(

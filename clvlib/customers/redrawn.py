@@ -148,7 +148,7 @@ def _individuals(x, t_x, T, m, purchases, spend, rng) -> tuple[np.ndarray, ...]:
 def _purchases(rate, leave, length, rng) -> tuple[np.ndarray, np.ndarray]:
     """Purchases made within ``length``, and how many there would have been had nobody left."""
     possible = rng.poisson(rate * length)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         last = np.floor(rng.standard_exponential(len(rate)) / -np.log1p(-np.minimum(leave, 1 - 1e-12))) + 1
     return np.minimum(possible, last).astype(float), possible.astype(float)
 

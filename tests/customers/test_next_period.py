@@ -46,6 +46,12 @@ def test_segments_by_chance_tell_nothing(world):
     assert (own["verdict"] == "worse").all()
 
 
+def test_a_third_number_is_called_so(world):
+    numbers, kind, spend = (part[:400] for part in world)
+    three = next_period_gain(kind, numbers.assign(total_spend=1.0), spend, n_splits=3, n_resamples=5, random_state=0)
+    assert three["told_by"].tolist()[:4] == ["nothing", "three numbers", "segments", "three numbers + segments"]
+
+
 def test_losses_are_scikit_learns():
     rng = np.random.default_rng(0)
     bought, p = rng.random(50) < 0.3, rng.uniform(0.05, 0.9, 50)
