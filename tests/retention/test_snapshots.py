@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clvlib.datasets import make_shop
+from clvlib.retention import _snapshot_passes
 from clvlib.retention.snapshots import FEATURES, snapshot_dates, snapshot_table, split_snapshots, varying_features
 
 
@@ -188,3 +190,204 @@ def test_features_that_do_not_vary_are_left_out(lines):
 def test_a_window_beyond_the_log_is_refused_with_a_reason(lines, call, message):
     with pytest.raises(ValueError, match=message):
         call(lines)
+
+
+PASSES = ("counting_pass", "compiled_pass")
+
+
+@pytest.fixture(params=PASSES)
+def by(request, monkeypatch):
+    """Every log takes this pass, whatever its length."""
+    way = getattr(_snapshot_passes, request.param)
+    monkeypatch.setattr("clvlib.retention.snapshots.one_pass", lambda *arguments: way(*arguments))
+    return request.param
+
+
+@pytest.mark.parametrize("columns", [[], ["order_id", "item_id"]], ids=" ".join)
+@pytest.mark.parametrize(("observation_days", "outcome_days", "step_days"), [(30, 7, 14), (14, 40, 21)])
+def test_both_passes_match_a_plain_loop(lines, by, columns, observation_days, outcome_days, step_days):
+    # orders over a window's edge, articles that are not known, lines in no order
+    lines = lines.assign(order_id=(lines["timestamp"].dt.day_of_year // 3).astype(str))
+    lines["item_id"] = lines["item_id"].mask(lines["item_id"] == "7")
+    lines = lines[["customer_id", "timestamp", "amount", *columns]].sample(frac=1, random_state=2)
+    dates = snapshot_dates(lines, step_days=step_days, observation_days=observation_days, outcome_days=outcome_days)
+    windows = {"observation_days": observation_days, "outcome_days": outcome_days}
+    ours = snapshot_table(lines, snapshot_dates=dates, **windows)
+    stand_in = lines.assign(item_id=lines.get("item_id", "x"))
+    expected = plain_loop(stand_in, dates, observation_days, outcome_days)
+    expected = expected if "item_id" in columns else expected.drop(columns="items")
+    assert len(ours) > 100
+    pd.testing.assert_frame_equal(ours, expected, check_dtype=False, check_index_type=False, rtol=1e-12)
+
+
+def test_both_passes_give_the_same_kinds_of_columns(lines, monkeypatch):
+    tables = []
+    for name in PASSES:
+        monkeypatch.setattr("clvlib.retention.snapshots.one_pass", getattr(_snapshot_passes, name))
+        for ids in (lines["customer_id"], lines["customer_id"].astype(int), lines["customer_id"].astype("category")):
+            tables.append(snapshot_table(lines.assign(customer_id=ids), snapshot_dates=["2024-03-01", "2024-04-01"]))
+    for one, other in zip(tables[:3], tables[3:], strict=True):
+        pd.testing.assert_frame_equal(one, other, rtol=1e-12)
+    assert [str(table["customer_id"].dtype) for table in tables[:3]] == ["str", "int64", "category"]
+    assert (tables[0].dtypes.drop(["customer_id", "snapshot_date", "came_back"]) == "float64").all()
+
+
+def test_customers_with_many_lines_and_with_few_are_counted_alike(by):
+    # the kernel looks back over few lines and keeps a table for many: 3 and 200 lines, the same orders and articles
+    rng = np.random.default_rng(4)
+    n = 203
+    table = pd.DataFrame(
+        {
+            "customer_id": ["few"] * 3 + ["many"] * 200,
+            "timestamp": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 60, n)), unit="D"),
+            "amount": 1.0,
+            "order_id": rng.integers(0, 40, n),
+            "item_id": rng.integers(0, 6, n),
+        }
+    )
+    table.loc[n] = ["few", pd.Timestamp("2024-02-29"), 1.0, 0, 0]
+    dates = ["2024-01-31", "2024-02-10", "2024-02-20"]
+    ours = snapshot_table(table, snapshot_dates=dates)
+    expected = plain_loop(table, dates, 30, 7)
+    pd.testing.assert_frame_equal(ours, expected, check_dtype=False, check_index_type=False)
+
+
+def test_a_long_log_takes_the_kernel_and_a_cut_within_a_day_does_not(lines, monkeypatch):
+    taken = []
+    for name in PASSES:
+        way = getattr(_snapshot_passes, name)
+        monkeypatch.setattr(_snapshot_passes, name, lambda *a, way=way, name=name: (taken.append(name), way(*a))[1])
+    snapshot_table(lines, snapshot_dates=["2024-03-01"])
+    monkeypatch.setattr(_snapshot_passes, "COMPILED_FROM", 1)
+    at_midnight = snapshot_table(lines, snapshot_dates=["2024-03-01"])
+    at_noon = snapshot_table(lines, snapshot_dates=[pd.Timestamp("2024-03-01 12:00")])
+    assert taken == ["counting_pass", "compiled_pass", "counting_pass"]
+    morning = lines[lines["timestamp"].between("2024-03-01", "2024-03-01 12:00", inclusive="left")]
+    bought = set(morning.loc[morning["amount"] >= 0, "customer_id"])
+    assert bought
+    assert set(at_noon.loc[at_noon["days_since_last_purchase"] == 0, "customer_id"]) == bought
+    assert (at_midnight["days_since_last_purchase"] >= 1).all()
+
+
+def test_a_time_zone_keeps_its_calendar_days_over_the_change_of_the_clock(by, lines):
+    zone = "Europe/London"  # the clock moves on 31 March 2024
+    local = lines.assign(timestamp=lines["timestamp"].dt.tz_localize(zone, nonexistent="shift_forward"))
+    dates = snapshot_dates(local, step_days=10)
+    assert str(dates.tz) == zone
+    assert dates.tz_localize(None).equals(snapshot_dates(lines, step_days=10))
+    ours = snapshot_table(local, snapshot_dates=dates)
+    wall = snapshot_table(lines, snapshot_dates=dates.tz_localize(None))
+    assert str(ours["snapshot_date"].dt.tz) == zone
+    ours["snapshot_date"] = ours["snapshot_date"].dt.tz_localize(None)
+    pd.testing.assert_frame_equal(ours, wall)
+    written = snapshot_table(local, snapshot_dates=["2024-04-05"])
+    assert len(split_snapshots(snapshot_table(local, snapshot_dates=dates), cut="2024-04-01", calibration_days=21).test)
+    assert (written["snapshot_date"] == pd.Timestamp("2024-04-05", tz=zone)).all()
+    with pytest.raises(ValueError, match="time zone America/Lima"):
+        snapshot_table(local, snapshot_dates=[pd.Timestamp("2024-04-05", tz="America/Lima")])
+
+
+def test_one_date_need_not_be_a_list(lines):
+    one, listed = (snapshot_table(lines, snapshot_dates=dates) for dates in ("2024-03-01", ["2024-03-01"]))
+    pd.testing.assert_frame_equal(one, listed)
+
+
+def test_thousands_of_one_time_buyers_of_one_cohort(by):
+    n = 5000
+    lines = pd.DataFrame(
+        {
+            "customer_id": [f"c{i:05d}" for i in range(n)] + ["z"],
+            "timestamp": [pd.Timestamp("2024-01-05")] * n + [pd.Timestamp("2024-02-20")],
+            "amount": 10.0,
+        }
+    )
+    lines = pd.concat([lines, lines.iloc[:1].assign(timestamp=pd.Timestamp("2024-01-01"), amount=-1.0)])
+    table = snapshot_table(lines, snapshot_dates=["2024-02-01"])
+    assert len(table) == n
+    assert not table["came_back"].any()
+    assert (table["mean_gap_days"] == 30).all()
+    assert varying_features(table) == []
+
+
+def test_refunds_alone_are_nobody_s_purchase(by):
+    days = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-02-20"])
+    lines = pd.DataFrame({"customer_id": ["a", "b", "a"], "timestamp": days, "amount": [-1.0, -2.0, 5.0]})
+    with pytest.raises(ValueError, match="nobody bought in the 30 days before any of the 1 dates"):
+        snapshot_table(lines, snapshot_dates=["2024-01-31"])
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return make_shop(n_customers=60, n_days=200, random_state=3)
+
+
+def test_sessions_match_a_loop_over_the_shop_s_events(shop):
+    events = shop.tables["events"]
+    dates = snapshot_dates(shop.lines, step_days=20)
+    table = snapshot_table(shop.lines, snapshot_dates=dates, events=events.sample(frac=1, random_state=0))
+    without = snapshot_table(shop.lines, snapshot_dates=dates)
+    pd.testing.assert_frame_equal(table.drop(columns="sessions"), without)
+    expected = []
+    for row in table.itertuples():
+        since = row.snapshot_date - pd.Timedelta(days=30)
+        seen = events[(events["timestamp"] >= since) & (events["timestamp"] < row.snapshot_date)]
+        expected.append(seen.loc[seen["customer_id"] == row.customer_id, "session_id"].nunique())
+    assert table["sessions"].tolist() == expected
+    assert (table["sessions"] >= table["orders"]).all(), "every order has a session before it"
+    assert (table["sessions"] > table["orders"]).any()
+    assert "sessions" in varying_features(table)
+
+
+def test_nobody_else_s_sessions_and_none_after_the_cut(shop):
+    events, cut = shop.tables["events"], snapshot_dates(shop.lines)[5]
+    before = snapshot_table(shop.lines, snapshot_dates=[cut], events=events)
+    spoiled = events.assign(session_id=events["session_id"].mask(events["timestamp"] >= cut, "new"))
+    strangers = events.assign(customer_id="nobody")
+    again = snapshot_table(shop.lines, snapshot_dates=[cut], events=pd.concat([spoiled, strangers]))
+    pd.testing.assert_frame_equal(again, before)
+
+
+def test_events_that_do_not_cover_the_windows_are_refused(shop):
+    late = shop.tables["events"][lambda table: table["timestamp"] >= "2023-03-01"]
+    with pytest.raises(ValueError, match="windows need events from 2023-01-10 to before 2023-02-09, but they cover"):
+        snapshot_table(shop.lines, snapshot_dates=["2023-02-09"], events=late)
+    with pytest.raises(ValueError, match="no column session_id"):
+        snapshot_table(shop.lines, snapshot_dates=["2023-02-09"], events=shop.lines)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.drop(columns="amount"), "no column amount"),
+        (lambda t: t.assign(amount=t["amount"].mask(t.index < 2)), "amount is missing or infinite in 2 of 3000 lines"),
+        (lambda t: t.assign(customer_id=t["customer_id"].mask(t.index < 3)), "customer_id is missing in 3 of 3000"),
+        (lambda t: t.assign(timestamp=t["timestamp"].astype(str)), "not times"),
+        (
+            lambda t: t.assign(
+                timestamp=[
+                    time.tz_localize("UTC" if place % 2 else "Asia/Tokyo") for place, time in enumerate(t["timestamp"])
+                ]
+            ).astype({"timestamp": object}),
+            "timestamp holds object, not times",
+        ),
+    ],
+    ids=["no amount", "amount missing", "customer missing", "text", "time zones mixed"],
+)
+def test_a_log_that_is_none_is_refused_with_a_remedy(lines, spoil, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        snapshot_table(spoil(lines), snapshot_dates=["2024-03-01"])
+    assert "read" in str(refusal.value)
+
+
+@pytest.mark.parametrize("days", [0, -3, 2.5, "30", True])
+def test_windows_are_whole_days(lines, days):
+    with pytest.raises(ValueError, match="observation_days must be"):
+        snapshot_table(lines, snapshot_dates=["2024-03-01"], observation_days=days)
+    with pytest.raises(ValueError, match="outcome_days must be"):
+        snapshot_dates(lines, outcome_days=days)
+
+
+@pytest.mark.parametrize("date", ["soon", None, 20240301])
+def test_a_date_that_is_none_is_refused(lines, date):
+    with pytest.raises(ValueError, match="is no date"):
+        snapshot_table(lines, snapshot_dates=[date])
