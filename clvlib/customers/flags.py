@@ -133,7 +133,7 @@ def _buyers(aged: AgedLines, cut: pd.Timestamp) -> pd.Series:
     first = aged.customers["first_purchase"].dt.tz_localize(None).dt.normalize()
     until_cut = ((cut.tz_localize(None) - first) // pd.Timedelta(days=1)).to_numpy()
     after = aged.bought & (aged.day >= until_cut[aged.code])
-    return aged.customers["customer_id"].iloc[np.unique(aged.code[after])]
+    return aged.customers["customer_id"].iloc[np.flatnonzero(np.bincount(aged.code[after], minlength=len(first)))]
 
 
 def _lowest(alive: np.ndarray, n: int) -> np.ndarray:

@@ -178,8 +178,8 @@ def _clustered_share(hit: np.ndarray, cluster: np.ndarray, level: float) -> tupl
     if not n:
         return np.nan, np.nan, np.nan
     rate = float(hit.mean())
-    _, code = np.unique(cluster, return_inverse=True)
-    clusters = int(code.max()) + 1
+    code = np.cumsum(np.r_[False, cluster[1:] != cluster[:-1]])  # the rows of a cluster stand together
+    clusters = int(code[-1]) + 1
     effective = float(clusters)  # where the rows do not vary, nothing says how far a customer's rows repeat each other
     if 0 < rate < 1 and clusters > 1:
         residual = np.bincount(code, weights=hit - rate)
