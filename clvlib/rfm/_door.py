@@ -1,5 +1,6 @@
 """Any frame at the door: three columns become a code, a tick and an amount a line, and nothing is missing."""
 
+import datetime as dt
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -92,6 +93,8 @@ def _ticks(column: pd.Series | pa.Array) -> tuple[np.ndarray, int, str | None]:
             zone, column = str(column.dtype.tz), column.dt.tz_localize(None)
         if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
             return *_ints(column.to_numpy()), zone
+        if column.dtype == object:
+            _check_one_zone(column)
         column = _whole(pa.array(column, from_pandas=True))
     if pa.types.is_null(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         if column.null_count:
@@ -103,6 +106,16 @@ def _ticks(column: pd.Series | pa.Array) -> tuple[np.ndarray, int, str | None]:
         f"timestamp holds {column.type}, not times, in {len(column)} lines; "
         "read the log with clvlib.transactions.read_transactions, or turn the column into times"
     )
+
+
+def _check_one_zone(column: pd.Series) -> None:
+    """Which day a moment of another zone lies on is not for the first line to say."""
+    zones = {str(when.tzinfo) if when.tzinfo else "none stated" for when in column if isinstance(when, dt.datetime)}
+    if len(zones) > 1:
+        raise ValueError(
+            f"timestamp holds moments of {len(zones)} time zones ({', '.join(sorted(zones))}) in {len(column)} lines, "
+            "and days are those of one; translate them into the shop's own with .dt.tz_convert or .dt.tz_localize"
+        )
 
 
 def _amount(column: pd.Series | pa.Array) -> np.ndarray:

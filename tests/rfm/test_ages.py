@@ -77,6 +77,14 @@ def test_a_moment_within_a_day_knows_the_lines_before_it():
     assert age_lines(table, as_of="2024-01-01 12:00").customers["customer_id"].tolist() == ["a"]
 
 
+@pytest.mark.parametrize("other", [pd.Timestamp("2024-03-01", tz="America/New_York"), pd.Timestamp("2024-03-01")])
+def test_moments_of_two_time_zones_are_refused(other):
+    times = pd.Series([pd.Timestamp("2024-01-01", tz="Europe/Berlin"), other], dtype=object)
+    table = pd.DataFrame({"customer_id": [*"ab"], "timestamp": times, "amount": 1.0})
+    with pytest.raises(ValueError, match="moments of 2 time zones .*Europe/Berlin.* in 2 lines"):
+        age_lines(table)
+
+
 def test_cdnow_has_three_monthly_cohorts_with_the_published_number_of_customers():
     came = cohort_ages(age_lines(load("cdnow").lines))
     assert came.labels.tolist() == ["1997-01", "1997-02", "1997-03"]
