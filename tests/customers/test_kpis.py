@@ -63,6 +63,14 @@ def test_order_of_the_lines_does_not_matter(lines):
     pd.testing.assert_frame_equal(kpi_table(lines.iloc[::-1], period_days=10), kpi_table(lines, period_days=10))
 
 
+def test_days_are_those_of_the_shops_time_zone(lines, shop):
+    zoned = lines.assign(timestamp=lines["timestamp"].dt.tz_localize("Asia/Shanghai"))
+    pd.testing.assert_frame_equal(kpi_table(zoned, period_days=10), kpi_table(lines, period_days=10))
+    surveys = pd.DataFrame({"timestamp": zoned["timestamp"], "satisfaction": 4})
+    found = kpis(zoned, period_days=10, surveys=surveys)
+    assert found.loc["satisfaction", ["value", "n"]].tolist() == [4.0, 4]
+
+
 def test_what_a_log_does_not_hold_is_not_recorded_and_never_zero(lines):
     table = kpis(lines, period_days=10)
     for name in ("conversion", "CLV", "satisfaction"):
