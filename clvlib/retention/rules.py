@@ -174,6 +174,8 @@ def audit_over_range(
     0  coupon     False       0  0.0000
     1    care      True  577466  0.9998
     """
+    if n_samples < 1:
+        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
     formula = Formula(intercept, coefficients, ranges)
     grid, (below, above) = formula.grid(), formula.continuous_ends()
     if below == above:

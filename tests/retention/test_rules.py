@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from clvlib.datasets.toy import RETENTION_BETAS, RETENTION_HIGH, RETENTION_LOW
 from clvlib.retention.logistic import logistic_probability
 from clvlib.retention.rules import (
     Action,
+    audit_over_range,
     audit_rule,
     best_threshold,
     break_even_probability,
@@ -174,5 +176,130 @@ def test_sensitivity_rows_agree_with_the_audit():
     ],
 )
 def test_wrong_input_is_refused_with_a_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("fires", "of", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_firing_rates_have_the_intervals_of_newcombe_1998_table_1(fires, of, low, high):
+    row = audit_rule(np.where(np.arange(of) < fires, 0.1, 0.9), [Action("mail", high=0.5)]).branches.iloc[0]
+    assert row["fires"] == fires
+    assert (row["share_low"], row["share_high"]) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+@pytest.mark.parametrize("p", [[0.1, 0.9, 0.3, 0.7, 0.9, 0.9], [0.1] * 6, [0.9] * 6])
+def test_a_customer_s_ten_equal_rows_are_no_more_evidence_than_one(p):
+    customers = np.arange(len(p))
+    once = audit_rule(p, [COUPON], value_per_return=6.0).branches.iloc[0]
+    tenfold = audit_rule(np.repeat(p, 10), [COUPON], value_per_return=6.0, groups=np.repeat(customers, 10)).branches
+    row = tenfold.iloc[0]
+    # rows of their own estimate a variance with n - 1 in one place and n in the other
+    assert row["share_low"] == pytest.approx(once["share_low"], abs=0.03)
+    assert row["share_high"] == pytest.approx(once["share_high"], abs=0.03)
+    assert row["profit_high"] - row["expected_profit"] == pytest.approx(
+        10 * (once["profit_high"] - once["expected_profit"]), abs=1e-9
+    )
+
+
+def test_intervals_of_the_audit_cover_in_19_of_20_shops_of_clustered_rows():
+    rng = np.random.default_rng(0)
+    true_share, true_profit = 0.0, 0.0
+    population = rng.beta(1, 2, 200_000)
+    true_share = (population < 0.5).mean()
+    true_profit = np.where(population < 0.5, COUPON.profit(population, value_per_return=6.0), 0.0).mean()
+    covered = np.zeros(2)
+    for _ in range(300):
+        n_rows = rng.integers(1, 12, 150)
+        p = np.repeat(rng.choice(population, 150), n_rows)
+        row = audit_rule(p, [COUPON], value_per_return=6.0, groups=np.repeat(np.arange(150), n_rows)).branches.iloc[0]
+        covered += [
+            row["share_low"] < true_share < row["share_high"],
+            row["profit_low"] < true_profit * len(p) < row["profit_high"],
+        ]
+    assert (np.abs(covered / 300 - 0.95) < 0.04).all()
+
+
+def test_document_003_rule_over_the_range_of_its_features_erratum_e31():
+    intercept, *coefficients = RETENTION_BETAS
+    ranges = {"logins": (0, 30, 1), "purchases": (0, 30, 1), "minutes": (0, 600, 1)}
+    audit = audit_over_range(intercept, coefficients, ranges, DOCUMENT_RULE)
+    assert audit.n_points == 577_561
+    assert audit.branches["possible"].tolist() == [False, True]
+    assert audit.branches["fires"].tolist() == [0, 577_466]
+    assert audit.gaps["points"].tolist() == [95]
+    assert (round(audit.lowest, 4), round(audit.highest, 4)) == (0.6225, 1.0)
+    assert audit.lowest_at == {"logins": 0, "purchases": 0, "minutes": 0}
+    drawn = audit_over_range(intercept, coefficients, [box[:2] for box in ranges.values()], DOCUMENT_RULE)
+    assert drawn.lowest == audit.lowest
+    assert drawn.branches["possible"].tolist() == [False, True]
+    assert drawn.branches["share"].tolist() == pytest.approx([0, 0.9998], abs=2e-4)
+
+
+@given(
+    st.floats(-3, 3),
+    st.lists(st.tuples(st.floats(-2, 2), st.integers(-5, 5), st.integers(0, 4)), min_size=1, max_size=4),
+    st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
+)
+def test_a_grid_audited_is_every_point_tried(intercept, features, band):
+    beta = [b for b, _, _ in features]
+    axes = [np.arange(low, low + width + 1) for _, low, width in features]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    p = logistic_probability(grid, intercept=intercept, coefficients=beta)
+    action = Action("band", low=band[0], high=band[1])
+    audit = audit_over_range(intercept, beta, [(axis[0], axis[-1], 1) for axis in axes], [action])
+    assert (audit.lowest, audit.highest) == (pytest.approx(p.min()), pytest.approx(p.max()))
+    assert audit.n_points == len(p)
+    near_an_edge = np.isclose(p[:, None], band, atol=1e-12).any()
+    if not near_an_edge:
+        assert audit.branches["fires"].item() == action.fires(p).sum()
+        assert audit.branches["possible"].item() == action.fires(p).any()
+    at_low = logistic_probability([[*audit.lowest_at.values()]], intercept=intercept, coefficients=beta)
+    assert at_low.item() == pytest.approx(audit.lowest)
+
+
+def test_shares_over_a_continuous_range_are_areas():
+    # x uniform on (-1, 1) and log-odds 2 x: p < 0.5 for half of the range, p >= 0.8 where x >= log(4) / 2
+    audit = audit_over_range(0, [2], [(-1, 1)], DOCUMENT_RULE)
+    assert audit.branches["share"].tolist() == pytest.approx([0.5, (1 - logit(0.8) / 2) / 2], abs=0.003)
+    twice = [audit_over_range(0, [2], [(-1, 1)], DOCUMENT_RULE, random_state=3).branches for _ in range(2)]
+    assert twice[0].equals(twice[1])
+    other = audit_over_range(0, [2], [(-norm.ppf(0.975), norm.ppf(0.975))], DOCUMENT_RULE, n_samples=1000)
+    assert other.n_points == 1000
+
+
+def test_a_band_between_two_steps_of_a_feature_cannot_be_reached():
+    # log-odds lie in [0, 1] or in [10, 11]: what interval arithmetic over both together would not see
+    rule = [Action("between", low=expit(4.0), high=expit(6.0)), Action("below", high=expit(0.5))]
+    audit = audit_over_range(0, [1, 1], {"steps": (0, 10, 10), "smooth": (0, 1)}, rule)
+    assert audit.branches["possible"].tolist() == [False, True]
+    assert audit.highest_at == {"steps": 10, "smooth": 1}
+    rare = [Action("rare", high=1e-4)]
+    seldom = audit_over_range(0, [10], {"x": (-1, 1)}, rare, n_samples=10)
+    assert seldom.branches["possible"].item(), "possible is decided by the ends, not by the points drawn"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: audit_over_range(0, [1, 2], [(0, 1)], DOCUMENT_RULE), "1 ranges for 2 coefficients"),
+        (lambda: audit_over_range(0, [], [], DOCUMENT_RULE), "0 ranges for 0"),
+        (lambda: audit_over_range(0, [np.nan], [(0, 1)], DOCUMENT_RULE), "coefficients: 1 of 1 are NaN"),
+        (lambda: audit_over_range("a", [1], [(0, 1)], DOCUMENT_RULE), "intercept must be numbers"),
+        (lambda: audit_over_range(0, [1], {"age": (3, 1)}, DOCUMENT_RULE), "range of age ends at 1 before"),
+        (lambda: audit_over_range(0, [1], {"age": (0, 1, 0)}, DOCUMENT_RULE), "step of 0"),
+        (lambda: audit_over_range(0, [1], {"age": (0, 1, 0.3)}, DOCUMENT_RULE), "not a whole number of steps"),
+        (lambda: audit_over_range(0, [1], {"age": 5}, DOCUMENT_RULE), r"is \(low, high\)"),
+        (lambda: audit_over_range(0, [1, 1], [(0, 9999, 1)] * 2, DOCUMENT_RULE), "100,000,000 grid points"),
+        (lambda: audit_over_range(0, [1], [(0, 1)], [COUPON, COUPON]), "name of its own"),
+        (lambda: audit_over_range(0, [1], [(0, 1)], DOCUMENT_RULE, n_samples=0), "n_samples"),
+        (lambda: audit_rule([0.5, 0.2], [COUPON], groups=["a"]), "match one to one"),
+        (lambda: audit_rule([0.5, 0.2], [COUPON], level=95), "level is a share"),
+        (lambda: realised_profit([np.nan, 1], [True, True], COUPON, value_per_return=1), "1 of 2 outcomes"),
+    ],
+)
+def test_a_formula_or_a_range_that_is_none_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
