@@ -11,6 +11,9 @@ from clvlib.datasets import load
 from clvlib.reporting import hand_over
 from clvlib.reporting.hand_over import ENVIRONMENT
 from clvlib.reporting.kpis import checked_kpis, merge_kpis
+from clvlib.reporting.parameters import find_chapters
+from clvlib.reporting.run import report
+from clvlib.reporting.scenario import load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,24 @@ def test_there_is_no_page_and_no_link_without_key_figures(report_folder):
     report_folder.build()
     assert not (report_folder.path / "kpis.html").exists()
     assert "kpis.html" not in report_folder.page("index.html")
+
+
+def test_a_run_writes_them_and_a_later_one_without_them_takes_them_away(chapters, tmp_path):
+    start = (
+        "from clvlib.customers import kpi_table\nfrom clvlib.datasets import load\n"
+        "from clvlib.reporting import hand_over\ndata = load(dataset)"
+    )
+    chapters.add("12_lifecycle", start, "hand_over(data=data, kpis=kpi_table(data.lines, period_days=90))")
+    (tmp_path / "s.yaml").write_text("title: t")
+    out = tmp_path / "out"
+    done = report(load_scenario(tmp_path / "s.yaml", find_chapters(chapters.path)), out, fork=False)
+    assert (done["status"], done["kpis"]) == ("ok", ["kpis.csv"])
+    assert "44.2 %" in (out / "kpis.html").read_text(encoding="utf-8")
+    assert len(pd.read_csv(out / "kpis.csv", encoding="utf-8-sig")) == 6
+    chapters.add("12_lifecycle", start, "hand_over(data=data)")
+    done = report(load_scenario(tmp_path / "s.yaml", find_chapters(chapters.path)), out, fork=False)
+    assert (done["status"], done["kpis"]) == ("ok", [])
+    assert not [path.name for path in out.glob("kpis*")]
 
 
 def _give(report_folder, entry, rows):
