@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clvlib.retention.actions import Action, realised_profit
+from clvlib.retention.actions import Action
 from clvlib.retention.thresholds import best_threshold
 
 COUPON = Action("coupon", assumed_effect=0.1, cost_per_contact=0.1, discount_per_return=1.0)
