@@ -190,6 +190,11 @@ def _parameter(statement: ast.stmt, comments: dict[int, str], where: str) -> Par
         raise ChapterError(f"{where}: the default of {name} is no literal: {ast.unparse(statement.value)}") from None
     comment = comments.get(statement.end_lineno, "")
     interval = _INTERVAL.search(comment)
+    if interval is not None and kind not in ("int", "float", "list"):
+        raise ChapterError(
+            f"{where}: {name} is declared {kind} with a range ({interval[0]}), and only numbers lie in one; declare it "
+            "int, float or list (of numbers), or leave the range out"
+        )
     choices = _CHOICES.search(comment)
     needs = _NEEDS.search(comment) if name == "dataset" else None
     parameter = Parameter(

@@ -105,3 +105,9 @@ def test_a_broken_notebook_is_named(chapters):
     path.write_text('{"cells": [')
     with pytest.raises(ChapterError, match=r"31_clv\.ipynb is not a readable notebook"):
         find_chapters(chapters.path)
+
+
+def test_a_range_of_a_text_is_refused_with_the_remedy(chapters):
+    chapters.add("31_clv", parameters='shares: str = "0.1, 1"  # shares of the customers, each in (0, 1]')
+    with pytest.raises(ChapterError, match=r"shares is declared str with a range .*; declare it int, float or list"):
+        find_chapters(chapters.path)
