@@ -14,11 +14,11 @@ from types import MappingProxyType
 import pandas as pd
 
 from clvlib.datasets import online_retail, sessions
+from clvlib.datasets._session_files import SESSION_LOGS, fetch_sessions, find_sessions
 from clvlib.datasets.cdnow import load_cdnow
 from clvlib.datasets.complete_journey import load_complete_journey
 from clvlib.datasets.dataset import Dataset, Source, sha256_of
 from clvlib.datasets.facts import compare, facts, manifest
-from clvlib.datasets.sessions import SESSION_LOGS, find_sessions
 from clvlib.datasets.shop import make_shop
 from clvlib.transactions import Ledger, LogError, read_transactions
 from clvlib.transactions.errors import nearest
@@ -155,8 +155,7 @@ def status_table() -> pd.DataFrame:
         rows.append((name, entry.title, entry.kind, entry.size, found))
     for name, log in SESSION_LOGS.items():
         path = find_sessions(name)
-        place = str(path) if path else f"not here; put {log.file} into the folder {log.folder} of $CLVLIB_DATA"
-        rows.append((name, log.title, "real", log.size, place))
+        rows.append((name, log.title, "real", log.size, str(path) if path else f"not here; run: clv data fetch {name}"))
     return pd.DataFrame(rows, columns=["name", "title", "kind", "size", "found"])
 
 
@@ -169,11 +168,7 @@ def fetch(name: str) -> str:
         If there is no such set, or it can be neither found nor downloaded.
     """
     if name in SESSION_LOGS:
-        log, path = SESSION_LOGS[name], find_sessions(name)
-        if path is None:
-            remedy = f"put {log.file} into the folder {log.folder} of $CLVLIB_DATA; the publisher's page is {log.url}"
-            raise LogError(name, "it is not here, and is not downloaded", remedy=remedy)
-        return f"{name}: {path}"
+        return f"{name}: {find_sessions(name) or fetch_sessions(name)}"
     if name not in AVAILABLE:
         raise _unknown(name)
     if name != "online_retail":

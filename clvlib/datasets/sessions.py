@@ -5,52 +5,15 @@ run on them. They say how often a visit comes as far as a product or a purchase,
 ledger stands beside them.
 """
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
-from clvlib.datasets.dataset import Source, sha256_of
-from clvlib.transactions import LogError
+from clvlib.datasets._session_files import SESSION_LOGS, read_sessions
+from clvlib.datasets.dataset import Source
 
-__all__ = ["SESSION_LOGS", "SessionEntry", "SessionLog", "find_sessions", "load_eshop_clicks", "load_online_shoppers"]
+__all__ = ["SessionLog", "load_eshop_clicks", "load_online_shoppers"]
 
-
-class SessionEntry(NamedTuple):
-    """Where a session log lies below ``$CLVLIB_DATA``, which file it must be, and the function that reads it."""
-
-    title: str
-    size: str
-    folder: str
-    file: str
-    sha256: str
-    loader: str
-    url: str
-
-
-#: The session logs by name; ``load`` does not take them, since a chapter's data set has customers.
-SESSION_LOGS: dict[str, SessionEntry] = {
-    "eshop_clicks": SessionEntry(
-        "E-shop clothing 2008",
-        "165,474 clicks, 24,026 sessions, no customers",
-        "eshop_clickstream_2008",
-        "eshop_clothing_2008.parquet",
-        "d0f6597dae8fd97ae51cfeed4a80d8ab07069570ba68f8af1e7bc596ca07d11d",
-        "load_eshop_clicks",
-        "https://doi.org/10.24432/C5QK7X",
-    ),
-    "online_shoppers": SessionEntry(
-        "Online Shoppers Purchasing Intention",
-        "12,330 sessions, no customers",
-        "online_shoppers_intention",
-        "online_shoppers_intention.parquet",
-        "c679082f1ff2c33d8e7e038a00c5b030ba0b694900685e2f1490ec2e6dbd3ce6",
-        "load_online_shoppers",
-        "https://doi.org/10.24432/C5F88Q",
-    ),
-}
 
 _SHOPPERS = {
     "Administrative": "administrative_pages",
@@ -151,8 +114,8 @@ def load_online_shoppers() -> SessionLog:
     LogError
         If the file is not at hand, or not the one whose figures are known.
     """
-    path, source = _file("online_shoppers", "Sakar and Kastro (2018), UCI Machine Learning Repository")
-    raw = pd.read_parquet(path)
+    raw, digest = read_sessions("online_shoppers")
+    source = _paper("online_shoppers", "Sakar and Kastro (2018), UCI Machine Learning Repository", digest)
     sessions = raw.rename(columns=_SHOPPERS)[list(_SHOPPERS.values())]
     sessions["month"] = raw["Month"].map(_MONTHS).astype("int64")
     sessions["visitor_type"] = raw["VisitorType"].map(_VISITORS).astype("str")
@@ -191,8 +154,8 @@ def load_eshop_clicks() -> SessionLog:
     LogError
         If the file is not at hand, or not the one whose figures are known.
     """
-    path, source = _file("eshop_clicks", "Lapczynski and Bialowas (2013), UCI Machine Learning Repository")
-    raw = pd.read_parquet(path)
+    raw, digest = read_sessions("eshop_clicks")
+    source = _paper("eshop_clicks", "Lapczynski and Bialowas (2013), UCI Machine Learning Repository", digest)
     clicks = raw.rename(columns=_CLICKS)[list(_CLICKS.values())]
     clicks.insert(1, "timestamp", pd.to_datetime(raw[["year", "month", "day"]]).astype("datetime64[us]"))
     clicks["session_id"] = clicks["session_id"].astype("str")
@@ -212,34 +175,7 @@ def load_eshop_clicks() -> SessionLog:
     return SessionLog(source, sessions, clicks)
 
 
-def find_sessions(name: str) -> Path | None:
-    """The file of a session log in ``$CLVLIB_DATA`` or in the cache; None where there is none."""
+def _paper(name: str, origin: str, digest: str) -> Source:
     entry = SESSION_LOGS[name]
-    roots = [os.environ.get("CLVLIB_DATA"), os.environ.get("CLVLIB_CACHE")]
-    if not roots[1]:
-        import pooch
-
-        roots[1] = str(pooch.os_cache("clvlib"))
-    places = (Path(root) / entry.folder / entry.file for root in roots if root)
-    return next((place for place in places if place.is_file()), None)
-
-
-def _file(name: str, origin: str) -> tuple[Path, Source]:
-    """The file and its papers, once it is known to be the right one."""
-    entry, path = SESSION_LOGS[name], find_sessions(name)
-    if path is None:
-        raise LogError(
-            name,
-            f"its file {entry.file} is not here",
-            remedy=f"put it into the folder {entry.folder} of $CLVLIB_DATA; the publisher's page is {entry.url}",
-        )
-    digest = sha256_of(path)
-    if digest != entry.sha256:
-        raise LogError(
-            str(path),
-            f"it is not the file whose figures are known: its SHA-256 begins with {digest[:12]}, "
-            f"not with {entry.sha256[:12]}",
-            remedy="copy it again from where it came, unchanged",
-        )
-    paper = {"licence": "CC BY 4.0", "sha256": digest, "url": entry.url, "origin": origin}
-    return path, Source(name=name, title=entry.title, kind="real", **paper)
+    papers = {"origin": origin, "licence": "CC BY 4.0", "sha256": digest, "url": entry.url}
+    return Source(name=name, title=entry.title, kind="real", **papers)

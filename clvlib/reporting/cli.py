@@ -176,7 +176,7 @@ def score(
 
 @main.group()
 def data() -> None:
-    """The data sets chapters can run on."""
+    """The data sets chapters can run on, and session logs without customers."""
 
 
 @data.command("list")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from clvlib.datasets import AVAILABLE, check, fetch, load, load_cdnow, make_shop, status_table
-from clvlib.datasets.sessions import SESSION_LOGS
+from clvlib.datasets._session_files import SESSION_LOGS
 from clvlib.transactions import LogError
 
 LINES = pd.DataFrame(

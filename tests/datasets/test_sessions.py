@@ -1,6 +1,10 @@
 """The session logs: the publisher's counts, and what is said where a file is not there or not the one."""
 
+import functools
+import http.server
 import os
+import threading
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from clvlib.datasets import AVAILABLE, check, fetch, load, load_eshop_clicks, load_online_shoppers, status_table
-from clvlib.datasets.sessions import SESSION_LOGS, find_sessions
+from clvlib.datasets._session_files import SESSION_LOGS, content_of, fetch_sessions, find_sessions
 from clvlib.reporting.cli import main
 from clvlib.transactions import LogError
 
@@ -111,11 +115,10 @@ def test_check_compares_with_what_the_publisher_says(name):
 @names
 def test_a_missing_file_is_told_with_the_folder_it_belongs_in(name, nothing_at_hand):
     log = SESSION_LOGS[name]
-    for ask in (LOADERS[name], lambda: check(name), lambda: fetch(name)):
-        with pytest.raises(LogError, match=rf"put {log.file} into the folder {log.folder}|folder {log.folder} of"):
+    for ask in (LOADERS[name], lambda: check(name)):
+        with pytest.raises(LogError, match=f"clv data fetch {name}, or put it into the folder {log.folder} of"):
             ask()
-    found = status_table().set_index("name").loc[name, "found"]
-    assert found == f"not here; put {log.file} into the folder {log.folder} of $CLVLIB_DATA"
+    assert status_table().set_index("name").loc[name, "found"] == f"not here; run: clv data fetch {name}"
 
 
 @names
@@ -126,6 +129,16 @@ def test_an_altered_file_is_refused_wherever_it_lies(name, root, nothing_at_hand
     path.parent.mkdir(parents=True)
     pd.DataFrame({"a": [1]}).to_parquet(path)
     with pytest.raises(LogError, match=f"SHA-256 begins with .*, not with {log.sha256[:12]}"):
+        LOADERS[name]()
+
+
+@names
+def test_a_file_that_is_no_parquet_is_told(name, nothing_at_hand, tmp_path):
+    log = SESSION_LOGS[name]
+    path = tmp_path / "data" / log.folder / log.file
+    path.parent.mkdir(parents=True)
+    path.write_text("not found")
+    with pytest.raises(LogError, match=r"it cannot be read.*Remedy: copy or fetch it again"):
         LOADERS[name]()
 
 
@@ -149,3 +162,67 @@ def test_data_list_shows_them_and_data_check_passes_over_what_is_not_here(nothin
     told = CliRunner().invoke(main, ["data", "check", "online_shoppers"])
     assert told.exit_code != 0
     assert "is not here" in told.output
+
+
+# ---- the download, from a server on this machine ------------------------------------------------------------------
+
+
+@pytest.fixture
+def uci(nothing_at_hand, tmp_path, monkeypatch):
+    """A server that gives out what lies in the folder ``served``; yields a function that packs tables there."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def pack(**tables):
+        with zipfile.ZipFile(folder / "archive.zip", "w") as packed:
+            for name, text in tables.items():
+                packed.writestr(f"{name}.csv", text)
+        return f"http://127.0.0.1:{server.server_port}/archive.zip"
+
+    yield pack
+    server.shutdown()
+    server.server_close()
+
+
+@needs_data
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_the_publisher_s_table_is_verified_cell_by_cell_and_kept(separator, uci, tmp_path):
+    log = SESSION_LOGS["online_shoppers"]
+    raw = pd.read_parquet(FILES / log.folder / log.file)
+    kept = fetch_sessions("online_shoppers", uci(shoppers=raw.to_csv(index=False, sep=separator)))
+    assert kept == find_sessions("online_shoppers") == tmp_path / "cache" / log.folder / log.file
+    pd.testing.assert_frame_equal(pd.read_parquet(kept), raw)
+    assert len(load_online_shoppers().sessions) == 12_330  # another file, and the same content
+    assert sorted(path.name for path in (tmp_path / "cache").rglob("*.*")) == [log.file]
+    raw.loc[7, "PageValues"] += 0.001
+    raw.to_parquet(kept)
+    with pytest.raises(LogError, match="its cells differ"):
+        load_online_shoppers()
+
+
+def test_what_cannot_be_verified_is_not_kept(uci, tmp_path):
+    for tables, told in [
+        ({"shoppers": "a,b\n1,2\n"}, "not the data set as known: 1 rows, 2 columns"),
+        ({}, r"it holds 0 tables \(.csv\), not one"),
+        ({"one": "a\n1\n", "two": "a\n1\n"}, "it holds 2 tables"),
+    ]:
+        with pytest.raises(LogError, match=told):
+            fetch_sessions("online_shoppers", uci(**tables))
+    with pytest.raises(LogError, match=r"no data from .*404"):
+        fetch_sessions("online_shoppers", uci().replace("archive", "gone"))
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_content_is_that_of_the_cells_however_they_are_stored(tmp_path):
+    table = pd.DataFrame(
+        {"pages": [1, 2], "seconds": [0.1 + 0.2, 1.0], "bought": [True, False], "month": ["Feb", "June"]}
+    )
+    table.to_csv(tmp_path / "table.csv", index=False)
+    again = pd.read_csv(tmp_path / "table.csv").astype({"pages": float})
+    assert content_of(again) == content_of(table)
+    assert content_of(table.iloc[::-1]) != content_of(table)
