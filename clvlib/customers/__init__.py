@@ -1,5 +1,6 @@
 """Who are the customers, and where in their life are they? Stages, cohorts, key figures, segments, tiers."""
 
+from clvlib.customers.choices import choice_table
 from clvlib.customers.cluster_count import choose_n_clusters, picked_n_clusters
 from clvlib.customers.cluster_features import ClusterFeatures, cluster_features
 from clvlib.customers.clusters import CustomerClusters
@@ -10,7 +11,7 @@ from clvlib.customers.inactivity import inactivity_curve, inactivity_threshold, 
 from clvlib.customers.kpis import KPIS, kpi_table
 from clvlib.customers.migration import migration_table, movers_table
 from clvlib.customers.next_period import next_period_gain
-from clvlib.customers.profiles import WHAT_TO_DO, distinctive_items, segment_profiles
+from clvlib.customers.profiles import WHAT_TO_DO, distinctive_items, profile_lines, segment_profiles
 from clvlib.customers.redrawn import continued_histories, redrawn_histories
 from clvlib.customers.rfm_scores import RFMScores, rfm_scores
 from clvlib.customers.segments import SEGMENTS, Segment, named_segments, segment_grid
@@ -47,6 +48,7 @@ __all__ = [
     "TierNoise",
     "ValueTiers",
     "bootstrap_agreement",
+    "choice_table",
     "choose_n_clusters",
     "cluster_features",
     "cohort_triangles",
@@ -66,6 +68,7 @@ __all__ = [
     "next_period_gain",
     "own_thresholds",
     "picked_n_clusters",
+    "profile_lines",
     "redrawn_histories",
     "revenue_threshold",
     "rfm_scores",

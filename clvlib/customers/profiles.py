@@ -1,6 +1,7 @@
 """Who is in a segment, in words and money: size, habits, worth, what they buy more than others, and what to do."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from clvlib.customers._wanted import known_until
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
 from clvlib.split._door import checked_lines
 
-__all__ = ["WHAT_TO_DO", "distinctive_items", "segment_profiles"]
+__all__ = ["WHAT_TO_DO", "distinctive_items", "profile_lines", "segment_profiles"]
 
 #: What to do with whom: the trade's advice in one line, by name of a segment or tier. It is a place to begin a test
 #: from; that an action works is not in any log of purchases.
@@ -115,6 +116,30 @@ def segment_profiles(
         rows.append(row)
     worth = "clv" if "clv" in habits else "spend"
     return pd.DataFrame(rows).sort_values(worth, ascending=False, kind="stable", ignore_index=True)
+
+
+def profile_lines(profiles: pd.DataFrame, *, currency: str, width: int = 112) -> str:
+    """The table of :func:`segment_profiles` as sentences: who, how many, what they brought next and buy, what to do.
+
+    currency: how money is written before an amount; the period of ``next_margin`` stands in the text around it.
+
+    >>> lines = pd.DataFrame({"customer_id": ["a"], "amount": [10.0], "timestamp": pd.to_datetime(["2024-01-01"])})
+    >>> profiles = segment_profiles(pd.DataFrame({"customer_id": ["a"], "segment": ["lost"]}), lines)
+    >>> print(profile_lines(profiles, currency="USD", width=76))
+    lost (1): away for a while, buys at times, spends some. Buys: not recorded.
+        To do: leave in peace; no money, but for one test a year.
+    """
+    sentences = []
+    for _, row in profiles.iterrows():
+        text = f"{row['segment']} ({row['customers']:,}): {row['in_words']}."
+        if "next_margin" in row:
+            ends = f" [{row['next_margin_low']:,.2f}, {row['next_margin_high']:,.2f}]"
+            text += f" Next margin: {currency} {row['next_margin']:,.2f}{ends if '[nan' not in ends else ''}."
+        text += f" Buys: {row['buys']}."
+        if row["what_to_do"] != _NO_ACTION:
+            text += f" To do: {row['what_to_do']}."
+        sentences.append(fill(text, width, subsequent_indent="    "))
+    return "\n".join(sentences)
 
 
 def distinctive_items(

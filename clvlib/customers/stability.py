@@ -123,7 +123,8 @@ def tier_noise(
     draws : the same figure had the customers' purchases fallen differently, shape (n_customers, n_draws): predictions
         from redrawn histories (:func:`clvlib.customers.redrawn_histories`), a parametric bootstrap.
     assign : values to tiers by thresholds that are fixed, such as ``ValueTiers().fit(value).assign``. Thresholds that
-        were set anew for each redraw would hide that the total moves, too.
+        were set anew for each redraw would hide that the total moves, too. Round both before: who stands exactly at a
+        threshold must not fall by the last digit of a float.
     order : the tiers in the order of the tables; by the mean value of their customers, highest first, if None.
 
     A redraw has as much luck in it as the history that was seen, so a tier's share compares two lucky draws and not
