@@ -1,11 +1,15 @@
 """Who went from which state to which between two dates, what does that say about the next date, and what is it worth?
 
-A customer of the later date who was not known at the earlier one comes from "not yet a customer". Nobody returns there,
-nobody becomes a prospect again, and only a prospect or somebody not yet known can become new; every other state can
-follow on every other, since between two dates a customer may take several steps::
+A purchase or a silence makes the steps::
 
-    prospect -> new -> active <-> dormant -> reactivated -> active
-                new -> dormant               reactivated -> dormant
+    first purchase        prospect -> new
+    the next one in time  new, reactivated -> active
+    silence               new, active, reactivated -> dormant
+    purchase after it     dormant -> reactivated
+
+Between two dates a customer may take several, so that from one date to the next nearly every state can follow on every
+other. Three things cannot be: nobody becomes a prospect again, nobody becomes new who has bought before, and nobody
+known is forgotten. A customer of the later date who was not known at the earlier one comes from "not yet a customer".
 """
 
 from itertools import pairwise

@@ -34,5 +34,6 @@ def interval_text(
 
 
 def _text(middle: float, start: float, end: float, digits: int) -> str:
-    plain = f"{middle:,.{digits}f}"
-    return plain if np.isnan(start) or np.isnan(end) else f"{plain} [{start:,.{digits}f}, {end:,.{digits}f}]"
+    # + 0.0 takes the minus from a zero
+    parts = [f"{round(part, digits) + 0.0:,.{digits}f}" for part in (middle, start, end)]
+    return parts[0] if np.isnan(start) or np.isnan(end) else f"{parts[0]} [{parts[1]}, {parts[2]}]"

@@ -9,6 +9,7 @@ from clvlib.customers import interval_text
 def test_digits_percent_and_thousands():
     assert interval_text([1234.56], [1000.0], [2000.0], digits=1) == ["1,234.6 [1,000.0, 2,000.0]"]
     assert interval_text(0.5, 0.25, 0.75, percent=True) == ["50 [25, 75]"]
+    assert interval_text(-0.01, -1.0, 1.0, digits=1) == ["0.0 [-1.0, 1.0]"]
 
 
 def test_what_is_missing_is_no_number():
