@@ -62,7 +62,13 @@ def _columns(frame: Any) -> dict[str, Any]:
     if not isinstance(frame, pd.DataFrame):
         import narwhals as nw
 
-        frame = nw.from_native(frame)
+        try:
+            frame = nw.from_native(frame)
+        except TypeError as error:
+            raise TypeError(
+                f"lines must be a table (pandas, Arrow, Polars), not {type(frame).__name__}; "
+                "read the log with clvlib.transactions.read_transactions"
+            ) from error
         if isinstance(frame, nw.LazyFrame):
             frame = frame.select(*(name for name in _NEEDED if name in frame.collect_schema().names())).collect()
     missing = [name for name in _NEEDED if name not in frame.columns]

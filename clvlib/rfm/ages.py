@@ -65,8 +65,6 @@ def age_lines(lines: Any, *, as_of: Any = None) -> AgedLines:
     >>> age_lines(lines).day.tolist()
     [0, 0, 45]
     """
-    if not len(lines):
-        raise ValueError("the log has no lines; check what was read and what was rejected")
     log = read_lines(lines)
     end = _end(as_of, log)
     ticks, amount, code = log.ticks, log.amount, log.customers.codes - log.customers.low

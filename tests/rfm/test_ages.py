@@ -77,6 +77,13 @@ def test_a_moment_within_a_day_knows_the_lines_before_it():
     assert age_lines(table, as_of="2024-01-01 12:00").customers["customer_id"].tolist() == ["a"]
 
 
+def test_what_is_no_table_is_refused_in_words(lines):
+    with pytest.raises(TypeError, match=r"lines must be a table .*, not list"):
+        age_lines([1, 2])
+    with pytest.raises(ValueError, match="the log has no lines"):
+        age_lines(lines.iloc[:0])
+
+
 @pytest.mark.parametrize("other", [pd.Timestamp("2024-03-01", tz="America/New_York"), pd.Timestamp("2024-03-01")])
 def test_moments_of_two_time_zones_are_refused(other):
     times = pd.Series([pd.Timestamp("2024-01-01", tz="Europe/Berlin"), other], dtype=object)
