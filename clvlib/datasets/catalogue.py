@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from clvlib.datasets import online_retail, sessions
-from clvlib.datasets._session_files import SESSION_LOGS, fetch_sessions, find_sessions
+from clvlib.datasets._session_files import SESSION_LOGS, content_of, fetch_sessions, find_sessions, read_sessions
 from clvlib.datasets.cdnow import load_cdnow
 from clvlib.datasets.complete_journey import load_complete_journey
 from clvlib.datasets.dataset import Dataset, Source, sha256_of
@@ -194,7 +194,7 @@ def check(name: str) -> pd.DataFrame:
     True
     """
     if name in SESSION_LOGS:
-        return compare(_session_facts(name), {"UCI": _SESSION_FACTS[name] | {"sha256": SESSION_LOGS[name].sha256}})
+        return compare(_session_facts(name), {"UCI": _SESSION_FACTS[name] | {"content": SESSION_LOGS[name].content}})
     if name not in AVAILABLE:
         raise _unknown(name)
     if name == "online_retail" and online_retail.find() is None:
@@ -208,10 +208,11 @@ def check(name: str) -> pd.DataFrame:
 def _session_facts(name: str) -> dict[str, str | int]:
     """Counts of a session log; of a purchase only where one is recorded."""
     log = getattr(sessions, SESSION_LOGS[name].loader)()
-    found: dict[str, str | int] = {"sessions": log.sessions["session_id"].nunique(), "sha256": log.source.sha256}
+    found: dict[str, str | int] = {"sessions": log.sessions["session_id"].nunique()}
     if "purchased" in log.sessions:
         found["purchases"] = int(log.sessions["purchased"].sum())
     if log.clicks is not None:
         found |= {"clicks": len(log.clicks), "item_ids": log.clicks["item_id"].nunique()}
         found |= {"first": str(log.clicks["timestamp"].min()), "last": str(log.clicks["timestamp"].max())}
-    return found
+    raw, _ = read_sessions(name)
+    return found | {"content": content_of(raw)}  # the file's own hash is another one where it was converted anew
