@@ -54,6 +54,15 @@ _CATEGORIES = {1: "trousers", 2: "skirts", 3: "blouses", 4: "sale"}
 
 
 @dataclass(frozen=True)
+class _SessionSource(Source):
+    """A source whose label says sessions, wherever a page prints it: "real customers" would be wrong here."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} - {self.kind} sessions, no customers"
+
+
+@dataclass(frozen=True)
 class SessionLog:
     """Sessions with their papers.
 
@@ -77,7 +86,7 @@ class SessionLog:
     @property
     def label(self) -> str:
         """One line for a page; it says that these are visits and nobody's customers."""
-        return f"{self.source.title} - {self.source.kind} sessions, no customers"
+        return self.source.label
 
 
 def load_online_shoppers() -> SessionLog:
@@ -178,4 +187,4 @@ def load_eshop_clicks() -> SessionLog:
 def _paper(name: str, origin: str, digest: str) -> Source:
     entry = SESSION_LOGS[name]
     papers = {"origin": origin, "licence": "CC BY 4.0", "sha256": digest, "url": entry.url}
-    return Source(name=name, title=entry.title, kind="real", **papers)
+    return _SessionSource(name=name, title=entry.title, kind="real", **papers)

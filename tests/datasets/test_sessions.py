@@ -54,7 +54,9 @@ def test_online_shoppers_has_the_counts_of_uci_468(shoppers):
     assert not sessions.isna().any(axis=None)
     assert sessions.drop(columns="session_id").duplicated().sum() == 125
     assert (sessions["weekend"].dtype, sessions["purchased"].dtype) == (bool, bool)
-    assert shoppers.label == "Online Shoppers Purchasing Intention - real sessions, no customers"
+    assert (
+        shoppers.label == shoppers.source.label == "Online Shoppers Purchasing Intention - real sessions, no customers"
+    )
 
 
 @needs_data
