@@ -140,7 +140,7 @@ def leave_out(tasks: list[Task], scenario: Scenario) -> None:
 
 
 def too_short(scenario: Scenario, only: list[Chapter] | None) -> str | None:
-    """What to tell an analyst whose log is less than three times as long as a chapter's ``holdout_days``.
+    """What to tell an analyst whose log is less than three times as long as a chapter's check.
 
     A third is the check, a third may choose between models, and something must be left to learn from.
     """
@@ -148,28 +148,36 @@ def too_short(scenario: Scenario, only: list[Chapter] | None) -> str | None:
         return None
     when, columns = scenario.ledger.lines["timestamp"], own_data(scenario).columns | {*REQUIRED}
     days = (when.max().normalize() - when.min().normalize()).days + 1
-    short, set_to, beyond = [], [], []
+    short: dict[str, list[str]] = {}
+    set_to, beyond = [], []
     for chapter in scenario.chapters:
-        wanted = scenario.parameters[chapter.stem].get("holdout_days")
+        name, wanted = _checked_on(scenario.parameters[chapter.stem])
         own = "dataset" in chapter.parameters and "dataset" not in scenario.given[chapter.stem]
         if not own or wanted is None or days >= 3 * wanted or not {*chapter.needs} <= columns:
             continue
         if only is not None and chapter not in only:
             continue
-        short.append(f"{chapter.number} ({wanted})")
+        short.setdefault(name, []).append(f"{chapter.number} ({wanted})")
         try:
-            third = chapter.parameters["holdout_days"].checked(days // 3)
-            set_to.append(f'"{chapter.number}": {{holdout_days: {third}}}')
+            third = chapter.parameters[name].checked(days // 3)
+            set_to.append(f'"{chapter.number}": {{{name}: {third}}}')
         except ValueError:  # shorter than the chapter allows
             beyond.append(chapter.number)
     if not short:
         return None
-    said = [f"the log has {days} days, less than three times the holdout_days of chapter {', '.join(short)}"]
+    times = " and ".join(f"the {name} of chapter {', '.join(chapters)}" for name, chapters in short.items())
+    said = [f"the log has {days} days, less than three times {times}"]
     if set_to:
         said.append(f"remedy, in the scenario: overrides: {{{', '.join(set_to)}}}")
     if beyond:
         said.append(f"too short for chapter {', '.join(beyond)}: list the others under chapters")
     return "\n  ".join(said)
+
+
+def _checked_on(parameters: dict[str, Any]) -> tuple[str, int | None]:
+    """How many of the log's last days a chapter keeps for its check, and how it calls them."""
+    here = [name for name in ("holdout_days", "period_days") if name in parameters]
+    return (here[0], parameters[here[0]]) if here else ("", None)
 
 
 def fetch_missing(scenario: Scenario) -> list[str]:

@@ -165,6 +165,14 @@ def test_a_log_shorter_than_three_holdouts_is_told_with_the_remedy(chapters, tmp
         "  too short for chapter 3.1: list the others under chapters"
     )
     assert "3.1" not in too_short(scenario, found[:1])
+    declared = 'dataset: str = "cdnow"  # needs customer_id\nperiod_days: int = 91  # in [7, 365]'
+    chapters.add("12_stages", "1", parameters=declared)
+    with_period = find_chapters(chapters.path)
+    assert too_short(load_scenario(tmp_path / "s.yaml", with_period), with_period[:2]) == (
+        "the log has 21 days, less than three times the period_days of chapter 1.2 (91) "
+        "and the holdout_days of chapter 2.1 (28)\n"
+        '  remedy, in the scenario: overrides: {"1.2": {period_days: 7}, "2.1": {holdout_days: 7}}'
+    )
     (tmp_path / "s.yaml").write_text('title: t\noverrides: {"2.1": {holdout_days: 7}}\ndata: {name: s, path: log.csv}')
     assert too_short(load_scenario(tmp_path / "s.yaml", found), found[:1]) is None
     (tmp_path / "s.yaml").write_text("title: t\n")
