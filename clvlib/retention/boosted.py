@@ -45,7 +45,7 @@ class BoostedReturnModel(CalibratedModel):
         *,
         features: Sequence[str] | None = None,
         validation_share: float = 0.2,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.1,
         max_leaf_nodes: int = 8,
         min_samples_leaf: int = 50,
         max_iter: int = 300,
