@@ -100,6 +100,9 @@ def flag_table(
 
 def _alive(predictions: pd.DataFrame, customer_id: pd.Series) -> np.ndarray:
     """The probability of each customer in order, checked."""
+    if not isinstance(predictions, pd.DataFrame):
+        kind = type(predictions).__name__
+        raise ValueError(f"predictions must be a DataFrame with customer_id and probability_alive, not {kind}")
     missing = [name for name in ("customer_id", "probability_alive") if name not in predictions]
     if missing:
         raise ValueError(

@@ -208,7 +208,10 @@ def _events_of(steps: Sequence[str], events: pd.DataFrame, everybody: str) -> li
     unknown = [step for step in steps if step not in known and step != everybody]
     if unknown or len(set(steps)) < len(steps):
         wrong = f"no event is called {', '.join(map(repr, unknown))}" if unknown else "a step is named twice"
-        raise ValueError(f"{wrong}; the {len(events)} events are {', '.join(sorted(map(str, known)))}")
+        raise ValueError(
+            f"{wrong}; the {len(events)} events are {', '.join(sorted(map(str, known)))}: name each once, and leave "
+            "out what is not recorded"
+        )
     return [(step, step if step in known else None) for step in steps]
 
 

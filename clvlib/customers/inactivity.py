@@ -104,9 +104,11 @@ def inactivity_threshold(curve: pd.DataFrame, *, max_false_alarm_rate: float) ->
     60
     """
     wanted = share("max_false_alarm_rate", max_false_alarm_rate, ends=True)
-    missing = [name for name in ("threshold_days", "false_alarm_rate") if name not in curve]
-    if missing:
-        raise ValueError(f"the curve has no column {' and no '.join(missing)}; take it from inactivity_curve")
+    if not isinstance(curve, pd.DataFrame):
+        raise ValueError(f"the curve must be a DataFrame, not {type(curve).__name__}; take it from inactivity_curve")
+    for name in ("threshold_days", "false_alarm_rate"):
+        if name not in curve or not pd.api.types.is_numeric_dtype(curve[name]):
+            raise ValueError(f"the curve has no column {name} of numbers; take it from inactivity_curve")
     known = curve[curve["false_alarm_rate"].notna()].sort_values("threshold_days")
     if known.empty:
         raise ValueError(f"none of the {len(curve)} thresholds has a false_alarm_rate; use a longer log")

@@ -119,6 +119,7 @@ def test_bad_input_is_told_with_the_remedy(lines, alive):
             flag_table(lines, alive, **(good | wrong))
     for table, told in [
         (alive.drop(columns="probability_alive"), "no column probability_alive"),
+        (alive["probability_alive"], "must be a DataFrame with customer_id and probability_alive, not Series"),
         (alive.iloc[5:], "5 of 2357 customers"),
         (pd.concat([alive, alive.iloc[:3]]), "twice in 3 of"),
         (alive.assign(probability_alive=np.nan), "missing or outside 0 to 1 for 2357"),

@@ -227,8 +227,9 @@ def test_threshold_is_the_smallest_that_is_good_enough():
     for wrong in (-0.1, 1.5, "5%", True, np.nan):
         with pytest.raises(ValueError, match="max_false_alarm_rate must be a share"):
             inactivity_threshold(curve, max_false_alarm_rate=wrong)
-    with pytest.raises(ValueError, match="take it from inactivity_curve"):
-        inactivity_threshold(curve[["threshold_days"]], max_false_alarm_rate=0.1)
+    for wrong in (curve[["threshold_days"]], curve.assign(false_alarm_rate="low"), None, {"threshold_days": [1]}):
+        with pytest.raises(ValueError, match="take it from inactivity_curve"):
+            inactivity_threshold(wrong, max_false_alarm_rate=0.1)
     with pytest.raises(ValueError, match="none of the 1 thresholds"):
         inactivity_threshold(curve[curve["threshold_days"] == 60], max_false_alarm_rate=0.1)
 
