@@ -109,7 +109,7 @@ def train(
             steps += len(part[0])
         row = {"epoch": epoch, "loss": total / max(1, steps)}
         if not np.isfinite(row["loss"]):
-            raise ValueError(f"The loss was {row['loss']} after {epoch} epochs; use a smaller learning_rate.")
+            raise ValueError(f"the loss was {row['loss']} after {epoch} epochs; use a smaller learning_rate.")
         if after_epoch is not None:
             after_epoch()
         if judge is not None:

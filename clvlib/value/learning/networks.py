@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import expit
 
+from clvlib.neural import stacked_batches, train
+
 __all__ = ["KerasMLP", "RawNetwork"]
 
 
@@ -29,7 +31,8 @@ class KerasMLP:
         best; 0 trains ``n_epochs`` on all rows.
     random_state : first weights, order and held-back groups. Nothing global is seeded.
 
-    ``fit`` sets ``weights_`` (kernel and bias of each layer), ``n_epochs_`` and ``history_`` (losses by epoch).
+    ``fit`` sets ``weights_`` (kernel and bias of each layer), ``n_epochs_`` and ``history_`` (losses by epoch: ``loss``
+    with the penalty on the weights, ``val_loss`` without).
 
     >>> x = np.linspace(-1, 1, 200)[:, None]
     >>> model = KerasMLP(hidden=(8,), n_epochs=30, learning_rate=0.05, patience=0).fit(x, 500 + 100 * x[:, 0])
@@ -88,36 +91,21 @@ class KerasMLP:
         }
         loss = losses[self.loss] if isinstance(self.loss, str) else self.loss
         model = self._build(x.shape[1])
-        self._train(model, loss, (x[~held], y[~held]), (x[held], y[held]), rng)
+        history, self.n_epochs_ = train(
+            model,
+            lambda batch: keras.ops.mean(loss(batch[1], model(batch[0], training=True))),
+            lambda: stacked_batches(rng, [x[~held], y[~held]], batch_size=self.batch_size),
+            learning_rate=self.learning_rate,
+            n_epochs=self.n_epochs,
+            patience=max(1, self.patience),
+            judge=(lambda: -float(keras.ops.mean(loss(y[held], model(x[held]))))) if held.any() else None,
+        )
+        self.history_: dict[str, list[float]] = {"loss": history["loss"].tolist()}
+        if held.any():
+            self.history_["val_loss"] = (-history["validation"]).tolist()
         learnt = [layer.get_weights() for layer in model.layers]
         self.weights_ = [[weights.astype(float) for weights in layer] for layer in learnt if layer]
         return self
-
-    def _train(self, model, loss: Callable, rows: tuple, held: tuple, rng: np.random.Generator) -> None:
-        import keras
-        import tensorflow as tf
-
-        (x, y), judged = rows, len(held[0]) > 0
-        size = min(self.batch_size, len(x))
-        epoch = _epoch_function(model, loss, keras.optimizers.Adam(self.learning_rate), size, tf)
-        self.history_: dict[str, list[float]] = {"loss": []} | ({"val_loss": []} if judged else {})
-        best, weights = np.inf, model.get_weights()
-        for number in range(1, self.n_epochs + 1):
-            # what does not fill a batch waits for the next epoch's order
-            batches = rng.permutation(len(x))[: len(x) // size * size].reshape(-1, size)
-            told = {"loss": epoch(tf.constant(x[batches]), tf.constant(y[batches]))}
-            if judged:
-                told["val_loss"] = tf.reduce_mean(loss(tf.constant(held[1]), model(held[0])))
-            for name, value in told.items():
-                self.history_[name].append(float(value))
-            last = self.history_["val_loss" if judged else "loss"]
-            if not np.isfinite(last[-1]):
-                raise ValueError(f"the loss was {last[-1]} after {number} epochs; use a smaller learning_rate")
-            if not judged or last[-1] < best:
-                best, self.n_epochs_, weights = last[-1], number, model.get_weights()
-            elif number - self.n_epochs_ >= self.patience:
-                break
-        model.set_weights(weights)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The output, shape (n,) for one output unit, else (n, n_outputs)."""
@@ -209,31 +197,3 @@ def _finite(name: str, values) -> np.ndarray:
     if bad:
         raise ValueError(f"{name}: {bad} of {len(values)} rows are NaN or infinite; fill or drop them first")
     return values
-
-
-def _epoch_function(model, loss: Callable, optimizer, batch_size: int, tf) -> Callable:
-    """A compiled pass over batches, (steps, batch, …): one trace a model, where ``Model.fit`` takes four times as long.
-
-    XLA stays off: it compiles longer than these tables train. The step is kept from AutoGraph, which rewrites the
-    source of what it is given and warns where it cannot; and the function is traced here, once, for the shapes it
-    will meet, since TensorFlow takes the fifth model of a session for a loop that traces anew each time.
-    """
-    optimizer.build(model.trainable_variables)
-
-    @tf.autograph.experimental.do_not_convert
-    def step(x, y):
-        with tf.GradientTape() as tape:
-            error = tf.reduce_mean(loss(y, model(x, training=True)))
-            total = tf.add_n([error, *model.losses])
-        optimizer.apply(tape.gradient(total, model.trainable_variables))
-        return error
-
-    @tf.function(jit_compile=False)
-    def epoch(x, y):
-        error = tf.constant(0.0)
-        for i in tf.range(tf.shape(x)[0]):
-            error += step(x[i], y[i])
-        return error / tf.cast(tf.shape(x)[0], tf.float32)
-
-    batches = (tf.TensorSpec([None, batch_size, n], tf.float32) for n in (model.input_shape[-1], 1))
-    return epoch.get_concrete_function(*batches)
