@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import decimal
 import json
 import math
@@ -68,7 +69,8 @@ def hand_over(
         ``high`` (of the 95 % interval), ``unit``, ``n``, ``definition`` and, if wanted, ``period`` and ``note``; a
         value that is missing has a note that says why. The report has a page of them, and the run writes ``kpis.csv``.
     as_of
-        The date the customer columns and lists hold for; the last line of the log where it is not given.
+        The date the customer columns and lists hold for; the last line of the log where it is not given. The midnight
+        after the last line, with which the functions of the house end what is known, is the last line's day too.
     horizon_days
         How far the customer columns and lists look ahead, in days; None where they do not.
     model
@@ -109,9 +111,7 @@ def hand_over(
     key_figures = None if kpis is None else checked_kpis(kpis)
     if model is not None:
         model = _checked_model(model, data)
-    if as_of is None and data is not None:
-        as_of = data.ledger.lines["timestamp"].max()
-    as_of, horizon_days = _day(as_of), _finite(horizon_days)
+    as_of, horizon_days = _last_day(as_of, data), _finite(horizon_days)
     target = os.environ.get(ENVIRONMENT)
     if not target:
         return
@@ -293,6 +293,15 @@ def _finite(value: Any) -> float | int | None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _last_day(as_of: Any, data: Dataset | None) -> str | None:
+    """The last day that the columns know of."""
+    if data is None:
+        return _day(as_of)
+    last = _day(data.ledger.lines["timestamp"].max())
+    told = last if as_of is None else _day(as_of)
+    return last if told == (dt.date.fromisoformat(last) + dt.timedelta(days=1)).isoformat() else told
 
 
 def _day(value: Any) -> str | None:

@@ -58,6 +58,12 @@ def test_a_second_call_does_not_replace_the_first(data, folder):
     assert json.loads((folder / "handover.json").read_text())["figures"][0]["value"] == 1.5
 
 
+@pytest.mark.parametrize("as_of", ["1998-07-01", pd.Timestamp("1998-07-01")])
+def test_the_midnight_after_the_last_line_ends_the_last_lines_day(data, folder, as_of):
+    hand_over(data=data, as_of=as_of)
+    assert json.loads((folder / "handover.json").read_text())["as_of"] == "1998-06-30"
+
+
 def test_as_of_is_the_last_line_where_it_is_not_given(data, folder):
     hand_over(data=data)
     assert json.loads((folder / "handover.json").read_text())["as_of"] == "1998-06-30"
