@@ -190,11 +190,8 @@ def _parameter(statement: ast.stmt, comments: dict[int, str], where: str) -> Par
         raise ChapterError(f"{where}: the default of {name} is no literal: {ast.unparse(statement.value)}") from None
     comment = comments.get(statement.end_lineno, "")
     interval = _INTERVAL.search(comment)
-    if interval is not None and kind not in ("int", "float", "list"):
-        raise ChapterError(
-            f"{where}: {name} is declared {kind} with a range ({interval[0]}), and only numbers lie in one; declare it "
-            "int, float or list (of numbers), or leave the range out"
-        )
+    if kind not in ("int", "float", "list"):
+        interval = None  # of numbers within a text, say; only the chapter that reads the text can check them
     choices = _CHOICES.search(comment)
     needs = _NEEDS.search(comment) if name == "dataset" else None
     parameter = Parameter(
