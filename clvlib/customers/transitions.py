@@ -54,10 +54,14 @@ def transition_counts(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "s
     (1, 1)
     """
     states = _states(of)
-    pairs = _pairs(before, after, of)
-    counts = pd.crosstab(pairs["before"], pairs["after"])
-    counts = counts.reindex(index=pd.Index([*states, NOT_YET], name="before"), columns=pd.Index(states, name="after"))
-    counts = counts.fillna(0).astype(int)
+    old, new = _pairs(before, after, of)
+    old = np.where(old < 0, len(states), old)
+    cells = np.bincount(old * len(states) + new, minlength=(len(states) + 1) * len(states))
+    counts = pd.DataFrame(
+        cells.reshape(-1, len(states)),
+        index=pd.Index([*states, NOT_YET], name="before"),
+        columns=pd.Index(states, name="after"),
+    )
     if of == "state":
         _refuse_impossible(counts)
     return counts
@@ -138,17 +142,16 @@ def forecast_scores(
     """
     states = list(_states(of))
     transition_counts(before, after, of=of)
-    pairs = _pairs(before, after, of)
-    pairs = pairs[pairs["before"] != NOT_YET]
-    if len(pairs) < 2:
-        raise ValueError(f"{len(pairs)} customers are in both tables and a forecast is judged on two or more")
+    old, new = _pairs(before, after, of)
+    old, new = old[old >= 0], new[old >= 0]
+    if len(old) < 2:
+        raise ValueError(f"{len(old)} customers are in both tables and a forecast is judged on two or more")
     missing = [name for name in states if name not in matrix.index or name not in matrix.columns]
     if missing:
         raise ValueError(f"the matrix has no {', '.join(missing)}; make it with transition_matrix(..., of={of!r})")
     stay = np.eye(len(states))
     chain = matrix.loc[states, states].to_numpy(dtype=float)
     chain = np.where(np.isnan(chain), stay, chain)
-    old, new = (pd.Index(states).get_indexer(pairs[name]) for name in ("before", "after"))
     forecasts = {"transition matrix": chain[old], "everybody stays": stay[old]}
     forecasts["same mix for all"] = np.broadcast_to(forecasts["transition matrix"].mean(axis=0), chain[old].shape)
     happened = stay[new]
@@ -238,33 +241,45 @@ def _states(of: str) -> tuple[str, ...]:
     return _ORDER[of]
 
 
-def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> pd.DataFrame:
-    """One row a customer of the later date: ``before`` and ``after``."""
-    states = {}
+def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
+    """For each customer of the later date the place of the state before (-1: not yet known) and of the one after."""
+    states = _states(of)
+    codes, ids = {}, {}
     for name, table in (("before", before), ("after", after)):
         absent = [column for column in ("customer_id", of) if column not in table]
         if absent:
             raise ValueError(f"{name} has no {', '.join(absent)}; make it with lifecycle_stages")
-        twice = int(table["customer_id"].duplicated().sum())
+        ids[name] = pd.Index(table["customer_id"])
+        twice = int(ids[name].duplicated().sum())
         if twice:
             raise ValueError(
                 f"{name} has a second row for a customer in {twice} of {len(table)} rows; give the table of one date"
             )
-        unknown = set(table[of].dropna().astype(object)) - set(_states(of))
-        if unknown or table[of].isna().any():
+        codes[name] = _codes(table[of], states)
+        unknown = table.loc[codes[name] < 0, of].astype(object).unique()
+        if len(unknown):
             raise ValueError(
-                f"{name} has a {of} that is missing or none of {', '.join(_states(of))}"
-                + (f": {', '.join(map(str, sorted(unknown, key=str)))}" if unknown else "")
+                f"{name} has a {of} that is missing or none of {', '.join(states)}: {', '.join(map(str, unknown))}"
             )
-        states[name] = pd.Series(table[of].astype(object).to_numpy(), index=pd.Index(table["customer_id"]))
-    lost = states["before"].index.difference(states["after"].index)
-    if len(lost):
+    place = ids["after"].get_indexer(ids["before"])
+    if (place < 0).any():
         raise ValueError(
-            f"{len(lost)} of {len(before)} customers of before are missing in after, {lost[0]} among them; nobody who "
-            "is known is forgotten: are the tables in the order of time and from one log?"
+            f"{int((place < 0).sum())} of {len(before)} customers of before are missing in after, "
+            f"{ids['before'][place < 0][0]} among them; nobody who is known is forgotten: are the tables in the order "
+            "of time and from one log?"
         )
-    old = states["before"].reindex(states["after"].index).fillna(NOT_YET)
-    return pd.DataFrame({"before": old.to_numpy(), "after": states["after"].to_numpy()})
+    old = np.full(len(after), -1)
+    old[place] = codes["before"]
+    return old, codes["after"]
+
+
+def _codes(column: pd.Series, states: tuple[str, ...]) -> np.ndarray:
+    """Place of each value among the states, -1 where it is none; a categorical column is looked up by category."""
+    known = pd.Index(states)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return known.get_indexer(column.astype(object))
+    codes = column.cat.codes.to_numpy()
+    return np.where(codes < 0, -1, known.get_indexer(column.cat.categories.astype(object))[codes])
 
 
 def _possible(old: str, new: str) -> bool:
