@@ -31,8 +31,9 @@ WHAT_TO_DO: dict[str, str] = {
     "potential": "cheap channels only; let them show themselves by a second purchase",
 }
 _NO_ACTION = "no action stated"
+_FEWEST_CATEGORIES = 5
 _MARKS = {
-    "days": ("here lately", "away for a while", "away for long"),
+    "days": ("recent for this shop", "away for a while", "away for long"),
     "orders": ("buys seldom", "buys at times", "buys often"),
     "spend": ("spends little", "spends some", "spends much"),
 }
@@ -156,8 +157,8 @@ def distinctive_items(
 
     Who buys more buys more of everything. So the segment's *mix* is compared: of all pairs (customer, category) of its
     customers, each counted once, which share is this category, over the same share of all customers (the lift). A
-    category is the ledger's ``category``, or that of ``products`` (``item_id``, ``category``); where there is none, the
-    item, called by its ``item_text`` if there is one.
+    category is the ledger's ``category``, or that of ``products`` (``item_id``, ``category``); where there is none, or
+    fewer than five of them, the item, called by its ``item_text`` if there is one.
 
     Only what at least ``min_buyers`` customers of the segment bought, and whose lift lies above 1 with its whole
     interval: Wilson's for the segment's share, at a level that holds for all categories and segments tried together
@@ -241,12 +242,15 @@ def _habits(customers: pd.DataFrame, known: pd.DataFrame, end: pd.Timestamp) -> 
 
 def _labels(known: pd.DataFrame, products: pd.DataFrame | None) -> pd.Series | None:
     """What each line is a purchase of, or None where the log does not say."""
-    if "category" in known and known["category"].notna().any():
-        return known["category"]
-    if "item_id" not in known:
+    category = known.get("category")
+    has_items = "item_id" in known
+    if category is None and has_items and products is not None and {"item_id", "category"} <= {*products.columns}:
+        category = known["item_id"].map(products.drop_duplicates("item_id").set_index("item_id")["category"])
+    # "product" and "service" tell nobody what a segment buys, if the items can
+    if category is not None and category.nunique() >= (_FEWEST_CATEGORIES if has_items else 1):
+        return category
+    if not has_items:
         return None
-    if products is not None and {"item_id", "category"} <= {*products.columns}:
-        return known["item_id"].map(products.drop_duplicates("item_id").set_index("item_id")["category"])
     for table in (known, products):
         if table is not None and {"item_id", "item_text"} <= {*table.columns}:
             text = table.dropna(subset="item_text").drop_duplicates("item_id").set_index("item_id")["item_text"]

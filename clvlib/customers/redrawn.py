@@ -29,11 +29,12 @@ def redrawn_histories(
     spend: Mapping[str, float],
     n_draws: int,
     random_state: int | np.random.Generator,
+    leaving: bool = False,
 ) -> pd.DataFrame:
     """What might the log say of the same customers, had chance dealt differently since their first purchase?
 
-    Draws each customer's own rate, chance of leaving and spend rate from what the history says of them, and lets the
-    customer live through the same ``T`` once more.
+    Draws each customer's own rate, the end of their time (now, or gone with the last purchase) and their spend rate
+    from what the history says of them, and lets purchases fall and amounts come out once more.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def redrawn_histories(
     purchases : ``r``, ``alpha``, ``a``, ``b`` of a BG/NBD model fitted in the summary's time unit (``params_``).
     spend : ``p``, ``q``, ``gamma`` of a Gamma-Gamma model (``params_``), gamma in currency.
     n_draws : histories a customer.
+    leaving : False keeps the time that each customer was there, so that all that differs is luck in buying. True draws
+        the leaving anew as well: who is here might have left, who has left might be here.
 
     Returns
     -------
@@ -57,10 +60,15 @@ def redrawn_histories(
     (1000, True, True)
     """
     x, t_x, T, m, rng = _checked(summary, purchases, spend, n_draws, random_state)
-    # the past of who has left is redrawn too: they may leave earlier, later, or not at all
-    _, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng)
-    bought, possible = _purchases(rate, leave, T, rng)
-    recency = T * _order_statistic(bought, possible, rng)
+    alive, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng)
+    if leaving:
+        bought, possible = _purchases(rate, leave, T, rng)
+        recency = T * _order_statistic(bought, possible, rng)
+    else:
+        # purchases that end a customer's time come at rate lambda p, the others at lambda (1 - p), independently; given
+        # the time, only the others are drawn, and the one that ended it stays
+        bought = rng.poisson(rate * (1 - leave) * np.where(alive, T, t_x)) + np.where(alive, 0.0, 1.0)
+        recency = np.where(alive, T * _order_statistic(bought, bought, rng), t_x)
     spent = _spent(bought, nu, spend, rng)
     mean = np.divide(spent, bought, where=bought > 0, out=np.zeros(len(x)))
     return _table(summary, n_draws, bought, recency, T, mean)
@@ -74,7 +82,7 @@ def continued_histories(
     days: float,
     n_draws: int,
     random_state: int | np.random.Generator,
-    leaving: bool = True,
+    leaving: bool = False,
 ) -> pd.DataFrame:
     """What might the log say ``days`` later, if customers are what the models believe them to be?
 

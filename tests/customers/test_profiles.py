@@ -17,7 +17,8 @@ def shop():
     lines = pd.concat([tea, mugs, bread], ignore_index=True)
     customers = lines[["customer_id"]].drop_duplicates(ignore_index=True)
     customers["segment"] = np.where(customers["customer_id"].str.startswith("t"), "champions", "lost")
-    products = pd.DataFrame({"item_id": ["1", "2", "3"], "category": ["tea", "mugs", "bread"]})
+    products = pd.DataFrame({"item_id": [*"123456"], "category": ["tea", "mugs", "bread", "x", "y", "z"]})
+    lines = pd.concat([lines, lines.head(3).assign(item_id=["4", "5", "6"], amount=0.0)], ignore_index=True)
     return lines, customers, products
 
 
@@ -32,7 +33,7 @@ def test_profile_holds_sizes_money_habits_and_words(shop):
     assert (best["days_since_last_purchase"], best["orders"], best["spend"]) == (1, 2, 41)
     assert best["clv_low"] == best["clv"] == best["clv_high"] == 50
     assert best["next_margin"] == 2
-    assert best["in_words"] == "here lately, buys often, spends much"
+    assert best["in_words"] == "recent for this shop, buys often, spends much"
     assert profile.loc["lost", "in_words"] == "away for long, buys seldom, spends little"
     assert best["buys"] == "tea"
     assert profile.loc["lost", "buys"] == "mugs"
@@ -50,9 +51,9 @@ def test_lift_compares_mixes_so_that_buying_more_is_not_buying_otherwise(shop):
     lines, customers, products = shop
     items = distinctive_items(customers, lines, products=products).set_index("item")
     assert sorted(items.index) == ["mugs", "tea"]  # bread takes the same room with both
-    assert items.loc["tea", "lift"] == pytest.approx((100 / 200) / (100 / 400))
-    low, _ = wilson_interval(100, 200, level=1 - 0.05 / 4)
-    assert items.loc["tea", "low"] == pytest.approx(low / 0.25)
+    assert items.loc["tea", "lift"] == pytest.approx((100 / 203) / (100 / 403))  # three samples came along
+    low, _ = wilson_interval(100, 203, level=1 - 0.05 / 4)
+    assert items.loc["tea", "low"] == pytest.approx(low / (100 / 403))
     assert distinctive_items(customers, lines, products=products, min_buyers=101).empty
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.customers import continued_histories, redrawn_histories
+from clvlib.customers import ValueTiers, continued_histories, redrawn_histories, tier_noise
 from clvlib.datasets import load
 from clvlib.rfm import rfm_summary
-from clvlib.value import BetaGeoModel, GammaGammaModel
+from clvlib.value import BetaGeoModel, GammaGammaModel, customer_lifetime_value
 
 PURCHASES = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.44}
@@ -24,7 +24,8 @@ def models():
 
 
 def test_what_follows_has_the_mean_of_fader_hardie_lee_2005(summary, models):
-    later = continued_histories(summary, purchases=PURCHASES, spend=SPEND, days=273, n_draws=200, random_state=0)
+    later = continued_histories(summary, purchases=PURCHASES, spend=SPEND, days=273, n_draws=200, random_state=0,
+                                leaving=True)  # fmt: skip
     bought = (later["frequency"].to_numpy().reshape(200, -1) - summary["frequency"].to_numpy()).mean(axis=0)
     expected = models[0].expected_purchases(summary, 273)
     assert bought.sum() == pytest.approx(expected.sum(), rel=0.02)
@@ -52,9 +53,11 @@ def test_spend_of_what_follows_has_the_mean_of_the_gamma_gamma_model(summary, mo
     assert new.sum() == pytest.approx((count * expected).sum(), rel=0.02)
 
 
-def test_a_redraw_of_everybody_looks_like_the_log_they_came_from(summary):
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_redraw_of_everybody_looks_like_the_log_they_came_from(summary, leaving):
     purchases, spend = BetaGeoModel().fit(summary), GammaGammaModel().fit(summary)
-    again = redrawn_histories(summary, purchases=purchases.params_, spend=spend.params_, n_draws=50, random_state=0)
+    again = redrawn_histories(summary, purchases=purchases.params_, spend=spend.params_, n_draws=50, random_state=0,
+                              leaving=leaving)  # fmt: skip
     assert again["frequency"].mean() == pytest.approx(summary["frequency"].mean(), rel=0.05)
     assert (again["frequency"] == 0).mean() == pytest.approx((summary["frequency"] == 0).mean(), abs=0.03)
     assert again["recency"].mean() == pytest.approx(summary["recency"].mean(), rel=0.1)
@@ -62,6 +65,53 @@ def test_a_redraw_of_everybody_looks_like_the_log_they_came_from(summary):
     assert ((again["frequency"] == 0) == (again["recency"] == 0)).all()
     assert ((again["frequency"] == 0) == (again["monetary_value"] == 0)).all()
     assert again["customer_id"].head(len(summary)).tolist() == summary["customer_id"].tolist()
+
+
+def test_who_is_surely_here_buys_at_their_rate_where_leaving_is_kept(summary):
+    best = summary[(summary["frequency"] > 8) & (summary["T"] - summary["recency"] < 2)]
+    rate = (PURCHASES["r"] + best["frequency"]) / (PURCHASES["alpha"] + best["T"])
+    stays = (PURCHASES["b"] + best["frequency"]) / (PURCHASES["a"] + PURCHASES["b"] + best["frequency"])
+    kept, drawn = (
+        redrawn_histories(best, purchases=PURCHASES, spend=SPEND, n_draws=500, random_state=0, leaving=leaving)
+        for leaving in (False, True)
+    )
+    assert kept["frequency"].mean() == pytest.approx((rate * stays * best["T"]).mean(), rel=0.03)
+    assert drawn["frequency"].mean() < 0.95 * kept["frequency"].mean()
+
+
+def _world(rng, n):
+    """Customers of BG/NBD and Gamma-Gamma, and a function that gives them another history of the same time there."""
+    T = rng.uniform(30, 50, n)
+    rate, leave = rng.gamma(PURCHASES["r"], 1 / PURCHASES["alpha"], n), rng.beta(PURCHASES["a"], PURCHASES["b"], n)
+    left = rng.exponential(1 / (rate * leave + 1e-300))  # every purchase is the last with p: those come at rate * p
+    gone, there, nu = left < T, np.minimum(left, T), rng.gamma(SPEND["q"], 1 / SPEND["gamma"], n)
+
+    def history():
+        before = rng.poisson(rate * (1 - leave) * there)
+        x = before + gone
+        last = there * np.where(before > 0, rng.beta(np.maximum(before, 1), 1), 0.0)
+        spent = rng.gamma(np.maximum(SPEND["p"] * x, 1e-9)) / nu / np.maximum(x, 1)
+        return pd.DataFrame({
+            "customer_id": np.arange(n).astype(str), "frequency": x.astype(float), "T": T, "time_unit_days": 7.0,
+            "recency": np.where(gone, there, last), "monetary_value": np.where(x > 0, spent, 0.0),
+        })  # fmt: skip
+
+    return history
+
+
+def test_redraws_find_the_tier_changes_that_luck_makes_in_a_known_world(models):
+    history = _world(np.random.default_rng(0), 6000)
+    first, second = history(), history()
+    options = {"purchases": models[0], "spend": models[1], "horizon_days": 365, "annual_discount_rate": 0.1,
+               "margin_rate": 0.3}  # fmt: skip
+    one, two = (customer_lifetime_value(table, **options)["clv"].to_numpy() for table in (first, second))
+    tiers = ValueTiers(vip_from=30.0, regular_from=3.0).fit(one)
+    again = redrawn_histories(first, purchases=PURCHASES, spend=SPEND, n_draws=20, random_state=0)
+    draws = customer_lifetime_value(again, **options)["clv"].to_numpy().reshape(20, -1).T
+    noise = tier_noise(one, draws, assign=tiers.assign).table.set_index("tier")["changed_share"]
+    before, after = tiers.assign(one).to_numpy(), tiers.assign(two).to_numpy()
+    for tier in ("VIP", "regular", "potential"):
+        assert noise[tier] == pytest.approx((after[before == tier] != tier).mean(), abs=0.03)
 
 
 def test_histories_repeat_with_the_seed(summary):
