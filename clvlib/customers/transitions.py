@@ -276,7 +276,7 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarr
 def _codes(column: pd.Series, states: tuple[str, ...]) -> np.ndarray:
     """Place of each value among the states, -1 where it is none; a categorical column is looked up by category."""
     known = pd.Index(states)
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+    if not isinstance(column.dtype, pd.CategoricalDtype) or column.cat.categories.empty:
         return known.get_indexer(column.astype(object))
     codes = column.cat.codes.to_numpy()
     return np.where(codes < 0, -1, known.get_indexer(column.cat.categories.astype(object))[codes])

@@ -140,6 +140,7 @@ def test_value_of_a_state_counts_what_came_in_the_horizon_and_no_more():
         (_table(a="new"), _table(b="new"), "1 of 1 customers of before are missing in after"),
         (_table(a="new"), _table(a="asleep"), "none of prospect, new"),
         (_table(a="new"), _table(a=None), "missing or none of"),
+        (_table(a="new"), _table(a=None).astype({"state": "category"}), "missing or none of"),
         (_table(a="new").rename(columns={"state": "stage"}), _table(a="new"), "no state"),
         (pd.concat([_table(a="new")] * 2), _table(a="new"), "second row"),
     ],
