@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Action", "break_even_probability", "realised_profit"]
+__all__ = ["Action", "break_even_effect", "break_even_probability", "realised_profit"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,21 @@ def break_even_probability(action: Action, *, value_per_return: float) -> float:
     if at_zero <= 0:
         return 0.0
     return float(min(at_zero / slope, 1.0))
+
+
+def break_even_effect(mean_probability: float, action: Action, *, value_per_return: float) -> float:
+    """From which effect on does treating a set of customers pay? ``(d P + c) / ((v - d) (1 - P))``, see the module.
+
+    mean_probability: P, of coming back anyway, over the set. The action's ``assumed_effect`` is not used. Above 1, or
+    infinite where a return brings nothing or all come back anyway, no effect is enough.
+
+    >>> coupon = Action("coupon", cost_per_contact=0.10, discount_per_return=1.0)
+    >>> round(break_even_effect(0.2, coupon, value_per_return=6.0), 3)
+    0.075
+    """
+    lost = action.discount_per_return * mean_probability + action.cost_per_contact
+    won = (1 - mean_probability) * (value_per_return - action.discount_per_return)
+    return float(lost / won) if won > 0 else float("inf")
 
 
 def realised_profit(outcome: ArrayLike, treated: ArrayLike, action: Action, *, value_per_return: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from clvlib.metrics.intervals import bootstrap_interval
 from clvlib.retention._checks import checked_probability, group_codes
-from clvlib.retention.actions import Action, break_even_probability, realised_profit
+from clvlib.retention.actions import Action, break_even_effect, break_even_probability, realised_profit
 
 __all__ = ["effect_sensitivity", "flip_effects", "policy_table"]
 
@@ -159,12 +159,9 @@ def flip_effects(
     """
     p = checked_probability(probability)
     code = group_codes(groups, len(p))
-    gain = value_per_return - action.discount_per_return
 
     def effect(mean: float) -> float:
-        # the e with e (1 - P)(v - d) = d P + c; none where a return brings nothing or nobody is left to bring back
-        lost, won = action.discount_per_return * mean + action.cost_per_contact, (1 - mean) * gain
-        return lost / won if won > 0 else np.inf
+        return break_even_effect(mean, action, value_per_return=value_per_return)
 
     fires = action.fires(p)
     rows = []

@@ -7,7 +7,7 @@ all their names can be imported from here, too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from scipy.special import expit, ndtri
 from clvlib.metrics.intervals import wilson_interval
 from clvlib.retention._checks import checked_probability, group_codes
 from clvlib.retention._formula import Formula
-from clvlib.retention.actions import Action, break_even_probability, realised_profit
+from clvlib.retention.actions import Action, break_even_effect, break_even_probability, realised_profit
 from clvlib.retention.policies import effect_sensitivity, flip_effects, policy_table
 from clvlib.retention.thresholds import BestThreshold, best_threshold
 
@@ -31,6 +31,7 @@ __all__ = [
     "audit_over_range",
     "audit_rule",
     "best_threshold",
+    "break_even_effect",
     "break_even_probability",
     "effect_sensitivity",
     "flip_effects",
@@ -49,12 +50,19 @@ class RuleAudit:
     gaps: one row an interval of probability where nothing is done: ``low``, ``high``, ``customers``, ``share``.
     overlaps: one row an interval where several actions fire: the same, and ``actions``.
     n_customers: of how many. Profits of overlapping actions are added up as if their effects were independent.
+    sensitivity: ``action`` and the columns of :func:`effect_sensitivity`, a row for each action and effect tried.
+    thresholds: one row an action: ``action``, ``low``, ``high``, ``break_even_probability`` (below it contacting a
+        customer pays at the assumed effect), ``break_even_effect`` (above it the branch as it is pays; NaN where it
+        never fires or no effect up to 1 is enough); where outcomes were handed in, the fields of
+        :class:`BestThreshold`, ``threshold`` to ``honest_high`` with ``threshold_low`` and ``threshold_high``.
     """
 
     branches: pd.DataFrame
     gaps: pd.DataFrame
     overlaps: pd.DataFrame
     n_customers: int
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    thresholds: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -85,13 +93,19 @@ def audit_rule(
     *,
     value_per_return: float = 0.0,
     groups: ArrayLike | None = None,
+    outcome: ArrayLike | None = None,
+    effects: Sequence[float] | None = None,
     level: float = 0.95,
+    random_state: int | np.random.Generator = 0,
 ) -> RuleAudit:
     """How often does each branch of a rule fire, what falls between or under two of them, and what is it worth?
 
     probability: shape (n,), of coming back without any action, 0 to 1. value_per_return: margin of one return
     before the action's own discount, in currency. groups: shape (n,), the customer of each row, where a customer has
-    several (snapshots); every row is a customer of its own by default.
+    several (snapshots); every row is a customer of its own by default. outcome: shape (n,), who came back without any
+    action, where that is known: then the threshold that earned most is sought, too (:func:`best_threshold`, whose
+    bootstrap random_state seeds). effects: to try for the sensitivity; by default none, half, all and twice of what
+    each action assumes.
 
     Intervals say what another set of customers of the same kind would have given. Shares: Wilson's, the number of rows
     divided by the design effect of the customers' rows (Kish 1965, Survey Sampling, section 8.2; where all or none
@@ -138,7 +152,12 @@ def audit_rule(
             }
         )
     gaps, overlaps = _between(p, actions, "customers")
-    return RuleAudit(pd.DataFrame(rows), gaps, overlaps, len(p))
+    tried = [_sensitivity(p, action, value_per_return, effects) for action in actions]
+    search = {"value_per_return": value_per_return, "groups": groups, "level": level, "random_state": random_state}
+    thresholds = [_thresholds(p, action, outcome, **search) for action in actions]
+    return RuleAudit(
+        pd.DataFrame(rows), gaps, overlaps, len(p), pd.concat(tried, ignore_index=True), pd.DataFrame(thresholds)
+    )
 
 
 def audit_over_range(
@@ -185,7 +204,7 @@ def audit_over_range(
         log_odds = rng.choice(grid, n_samples) + formula.continuous_sample(n_samples, rng)
     p, floor, ceiling = expit(log_odds), expit(grid + below), expit(grid + above)
     rows = []
-    for action in _named(actions) if len(actions) else ():
+    for action in () if isinstance(actions, tuple | list) and not actions else _named(actions):
         fires = int(action.fires(p).sum())
         # around every grid point the continuous features reach a whole interval of probabilities
         reached = (ceiling >= action.low) & ((floor < action.high) | (action.high == 1))
@@ -206,6 +225,8 @@ def audit_over_range(
 
 
 def _named(actions: Sequence[Action]) -> Sequence[Action]:
+    if isinstance(actions, Action) or not all(isinstance(action, Action) for action in actions):
+        raise ValueError(f"a rule is a list of actions, as in [Action('coupon', high=0.5)], not {actions!r}")
     names = [action.name for action in actions]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"a rule needs at least one action, each with a name of its own; got {names}")
@@ -226,6 +247,30 @@ def _between(p: np.ndarray, actions: Sequence[Action], unit: str) -> tuple[pd.Da
             overlaps.append(row | {"actions": " + ".join(here)})
     columns = ["low", "high", unit, "share"]
     return pd.DataFrame(gaps, columns=columns), pd.DataFrame(overlaps, columns=[*columns, "actions"])
+
+
+def _sensitivity(p: np.ndarray, action: Action, value: float, effects: Sequence[float] | None) -> pd.DataFrame:
+    if effects is None:
+        effects = sorted({min(1.0, times * action.assumed_effect) for times in (0.0, 0.5, 1.0, 2.0)})
+    table = effect_sensitivity(p, action, value_per_return=value, effects=effects)
+    table.insert(0, "action", action.name)
+    return table
+
+
+def _thresholds(p: np.ndarray, action: Action, outcome: ArrayLike | None, **search: Any) -> dict[str, Any]:
+    hit, value = p[action.fires(p)], search["value_per_return"]
+    flip = break_even_effect(float(hit.mean()), action, value_per_return=value) if len(hit) else np.nan
+    row = {
+        "action": action.name,
+        "low": action.low,
+        "high": action.high,
+        "break_even_probability": break_even_probability(action, value_per_return=value),
+        "break_even_effect": flip if flip <= 1 else np.nan,
+    }
+    if outcome is not None:
+        found = asdict(best_threshold(p, outcome, action, **search))
+        row |= {"threshold_" + name if name in ("low", "high") else name: found[name] for name in found}
+    return row
 
 
 def _share_interval(fires: np.ndarray, code: np.ndarray, level: float) -> tuple[float, float]:

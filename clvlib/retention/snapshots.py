@@ -79,7 +79,8 @@ def snapshot_table(
     lines: ``customer_id``, ``timestamp``, ``amount``; ``order_id`` and ``item_id`` where there are any. A line below
     zero is a refund, every other one a purchase. snapshot_dates: dates or Timestamps; a bare date is its midnight, in
     the log's time zone where it has one. outcome_days: None for today's customers, whose outcome is not known. events:
-    ``customer_id``, ``session_id``, ``timestamp`` of what was looked at, where that is recorded.
+    ``customer_id``, ``session_id``, ``timestamp`` of what was looked at, where that is recorded; those without a
+    customer are nobody's.
 
     Returns one row a customer and date, ordered by date and customer:
 
@@ -170,6 +171,8 @@ def _checked_events(
     events: pd.DataFrame, lines: pd.DataFrame, dates: pd.DatetimeIndex, observation_days: int
 ) -> pd.DataFrame:
     """Events of the windows' time: sessions that were not recorded would look like staying away."""
+    if isinstance(events, pd.DataFrame) and "customer_id" in events:
+        events = events[events["customer_id"].notna()]  # who did not log in is nobody we know
     events = checked_lines(events, ("customer_id", "session_id", "timestamp"))
     zones = [str(table["timestamp"].dt.tz) for table in (events, lines)]
     if zones[0] != zones[1]:

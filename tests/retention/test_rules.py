@@ -281,9 +281,48 @@ def test_a_band_between_two_steps_of_a_feature_cannot_be_reached():
     assert seldom.branches["possible"].item(), "possible is decided by the ends, not by the points drawn"
 
 
+def test_one_audit_holds_the_sensitivity_and_the_thresholds_of_every_branch():
+    rng = np.random.default_rng(3)
+    customer = np.repeat(np.arange(100), 4)
+    p = np.repeat(rng.beta(1, 3, 100), 4)
+    outcome = rng.random(400) < p
+    mail = Action("mail", low=0.5, assumed_effect=0.8, cost_per_contact=1.0)
+    audit = audit_rule(p, [COUPON, mail], value_per_return=6.0, groups=customer, outcome=outcome, random_state=4)
+    tried = audit.sensitivity
+    assert tried["action"].tolist() == ["coupon"] * 4 + ["mail"] * 4
+    assert tried["assumed_effect"].tolist() == pytest.approx([0, 0.05, 0.1, 0.2, 0, 0.4, 0.8, 1.0])
+    as_assumed = tried[tried["assumed_effect"].isin([0.1, 0.8])]
+    assert (400 * as_assumed["rule"]).tolist() == pytest.approx(audit.branches["expected_profit"].tolist())
+    table = audit.thresholds.set_index("action")
+    found = best_threshold(p, outcome, COUPON, value_per_return=6.0, groups=customer, random_state=4)
+    assert (table.loc["coupon", ["threshold", "threshold_low", "threshold_high"]] == [found.threshold, found.low,
+                                                                                    found.high]).all()  # fmt: skip
+    assert table.loc["coupon", "honest_profit"] == found.honest_profit
+    assert table.loc["coupon", "break_even_probability"] == break_even_probability(COUPON, value_per_return=6.0)
+    for action in (COUPON, mail):
+        flip = Action("x", action.low, action.high, table.loc[action.name, "break_even_effect"],
+                      action.cost_per_contact, action.discount_per_return)  # fmt: skip
+        profit = audit_rule(p, [flip], value_per_return=6.0).branches["expected_profit"].item()
+        assert profit == pytest.approx(0, abs=1e-9)
+
+
+def test_without_outcomes_and_money_the_audit_searches_nothing():
+    audit = audit_rule([0.62, 0.7, 0.85, 0.9], DOCUMENT_RULE)
+    assert "threshold" not in audit.thresholds
+    assert audit.thresholds["break_even_effect"].isna().all()
+    assert audit.sensitivity["assumed_effect"].tolist() == [0.0, 0.0]
+    other = audit_rule([0.2, 0.7], [COUPON], value_per_return=6.0, effects=[0.3]).sensitivity
+    assert other["assumed_effect"].tolist() == [0.3]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: audit_rule([0.5, 0.2], [COUPON], outcome=[1]), "equally long"),
+        (lambda: audit_rule([0.5, 0.2], [COUPON], effects=[5]), "share between 0 and 1"),
+        (lambda: audit_rule([0.5, 0.2], COUPON), "a rule is a list of actions"),
+        (lambda: audit_rule([0.5, 0.2], ["coupon"]), "a rule is a list of actions"),
+        (lambda: audit_over_range(0, [1], [(0, 1)], COUPON), "a rule is a list of actions"),
         (lambda: audit_over_range(0, [1, 2], [(0, 1)], DOCUMENT_RULE), "1 ranges for 2 coefficients"),
         (lambda: audit_over_range(0, [], [], DOCUMENT_RULE), "0 ranges for 0"),
         (lambda: audit_over_range(0, [np.nan], [(0, 1)], DOCUMENT_RULE), "coefficients: 1 of 1 are NaN"),

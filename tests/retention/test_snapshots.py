@@ -342,8 +342,8 @@ def test_nobody_else_s_sessions_and_none_after_the_cut(shop):
     events, cut = shop.tables["events"], snapshot_dates(shop.lines)[5]
     before = snapshot_table(shop.lines, snapshot_dates=[cut], events=events)
     spoiled = events.assign(session_id=events["session_id"].mask(events["timestamp"] >= cut, "new"))
-    strangers = events.assign(customer_id="nobody")
-    again = snapshot_table(shop.lines, snapshot_dates=[cut], events=pd.concat([spoiled, strangers]))
+    strangers, unknown = events.assign(customer_id="nobody"), events.assign(customer_id=None)
+    again = snapshot_table(shop.lines, snapshot_dates=[cut], events=pd.concat([spoiled, strangers, unknown]))
     pd.testing.assert_frame_equal(again, before)
 
 
