@@ -1,10 +1,13 @@
 """Which snapshots may a model learn from, which set its level, and which judge it: in time, and by customer."""
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+from clvlib.split._door import whole
 
 __all__ = ["SnapshotSplit", "customer_draw", "split_snapshots"]
 
@@ -48,16 +51,19 @@ def split_snapshots(
     >>> [len(piece) for piece in pieces]
     [1, 1, 1]
     """
+    outcome_days, calibration_days = whole("outcome_days", outcome_days), whole("calibration_days", calibration_days)
     date = _column(table, "snapshot_date")
     if not len(table):
         raise ValueError("the table has no snapshots; make it with snapshot_table")
+    if not pd.api.types.is_datetime64_any_dtype(date):
+        raise ValueError(f"snapshot_date holds {date.dtype}, not times, in {len(date)} rows; use pd.to_datetime")
     cut = _moment(cut, date)
     level_from = cut - pd.DateOffset(days=calibration_days)
     end = date + pd.DateOffset(days=outcome_days)
     masks = {"train": end <= level_from, "calibrate": (date >= level_from) & (end <= cut), "test": date >= cut}
     whole = {name: int(mask.sum()) for name, mask in masks.items()}
     if disjoint_share is not None:
-        if not 0 < disjoint_share < 1:
+        if not isinstance(disjoint_share, Real) or not 0 < disjoint_share < 1:
             raise ValueError(f"disjoint_share is the share of customers kept for the test, in (0, 1): {disjoint_share}")
         apart = customer_draw(_column(table, "customer_id"), random_state=random_state) < disjoint_share
         masks = {name: mask & (apart if name == "test" else ~apart) for name, mask in masks.items()}
@@ -93,6 +99,8 @@ def customer_draw(customer_id: ArrayLike, *, random_state: int = 0) -> np.ndarra
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(f"snapshots are a table made with snapshot_table, not {type(table).__name__}")
     if name not in table:
         known = ", ".join(map(str, table.columns))
         raise ValueError(f"the table has no {name}, but {known}; make it with snapshot_table")

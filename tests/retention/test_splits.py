@@ -72,6 +72,9 @@ def test_a_model_that_recognises_customers_is_found_out_by_disjoint_ones(table):
     [
         ({"disjoint_share": 0.0}, r"share of customers kept for the test, in \(0, 1\): 0"),
         ({"disjoint_share": 1.0}, "disjoint_share"),
+        ({"disjoint_share": "half"}, "disjoint_share"),
+        ({"outcome_days": "7"}, "outcome_days must be a whole number"),
+        ({"calibration_days": 0}, "calibration_days must be at least 1"),
         ({"disjoint_share": 0.5, "random_state": None}, "random_state must be a whole number"),
         ({"cut": "someday"}, "cut='someday' is no date"),
         ({"cut": None}, "is no date"),
@@ -91,5 +94,9 @@ def test_tables_that_cannot_be_parted_are_refused(table):
         split_snapshots(table[["snapshot_date"]], **OPTIONS, disjoint_share=0.5)
     with pytest.raises(ValueError, match="no snapshots"):
         split_snapshots(table.iloc[:0], **OPTIONS)
+    with pytest.raises(ValueError, match="not list"):
+        split_snapshots([1], **OPTIONS)
+    with pytest.raises(ValueError, match="snapshot_date holds str, not times, in 20800 rows"):
+        split_snapshots(table.assign(snapshot_date="2024"), **OPTIONS)
     with pytest.raises(ValueError, match="missing in 1 of 2 rows"):
         customer_draw(["a", None])
