@@ -61,7 +61,7 @@ def split_snapshots(
     level_from = cut - pd.DateOffset(days=calibration_days)
     end = date + pd.DateOffset(days=outcome_days)
     masks = {"train": end <= level_from, "calibrate": (date >= level_from) & (end <= cut), "test": date >= cut}
-    whole = {name: int(mask.sum()) for name, mask in masks.items()}
+    in_time = {name: int(mask.sum()) for name, mask in masks.items()}
     if disjoint_share is not None:
         if not isinstance(disjoint_share, Real) or not 0 < disjoint_share < 1:
             raise ValueError(f"disjoint_share is the share of customers kept for the test, in (0, 1): {disjoint_share}")
@@ -69,7 +69,7 @@ def split_snapshots(
         masks = {name: mask & (apart if name == "test" else ~apart) for name, mask in masks.items()}
     for name, mask in masks.items():
         if not mask.any():
-            lost = f", {whole[name]} before customers were parted" if disjoint_share is not None else ""
+            lost = f", {in_time[name]} before customers were parted" if disjoint_share is not None else ""
             raise ValueError(
                 f"no snapshot is left to {name}{lost}: the table has {date.nunique()} dates from {date.min():%Y-%m-%d} "
                 f"to {date.max():%Y-%m-%d}, the holdout begins on {cut:%Y-%m-%d} and calibration {calibration_days} "
