@@ -7,9 +7,9 @@ A purchase or a silence makes the steps::
     silence               new, active, reactivated -> dormant
     purchase after it     dormant -> reactivated
 
-Between two dates a customer may take several, so that from one date to the next nearly every state can follow on every
-other. Three things cannot be: nobody becomes a prospect again, nobody becomes new who has bought before, and nobody
-known is forgotten. A customer of the later date who was not known at the earlier one comes from "not yet a customer".
+Between two dates a customer may take several, so nearly every state can follow on every other. Three things cannot be:
+nobody becomes a prospect again, nor new who has bought before, and nobody known is forgotten. A customer of the later
+date who was not known at the earlier one comes from "not yet a customer".
 """
 
 from itertools import pairwise
@@ -186,7 +186,7 @@ def value_by_state(
     ``came_back`` (share with a purchase) with ``came_back_low``, ``came_back_high`` (95 %, Wilson);
     ``margin_per_1000`` (currency per 1,000 customers of the state within the horizon, refunds deducted) with ``low``,
     ``high`` (95 %, bootstrap over customers; NaN for fewer than two); and ``margin_per_return``, its mean over those
-    who came back, in currency (NaN where nobody did).
+    who came back, in currency (NaN where nobody did), with ``return_low``, ``return_high`` over these alone.
 
     ValueError: a horizon that reaches beyond the log's end (what is not recorded would look like staying away).
 
@@ -224,21 +224,27 @@ def value_by_state(
     for name in _states(of):
         own = table[table["group"] == name]
         if len(own):
-            money = 1000 * own["margin"].to_numpy()
-            ends = (np.nan, np.nan)
-            if len(own) > 1:
-                ends = bootstrap_interval(money, n_resamples=n_resamples, random_state=random_state)
-            back = int(own["back"].sum())
-            each = own.loc[own["back"], "margin"].mean() if back else np.nan
-            rows.append([name, len(own), back / len(own), *wilson_interval(back, len(own)), money.mean(), *ends, each])
+            back, draw = own["back"].sum(), {"n_resamples": n_resamples, "random_state": random_state}
+            money = [
+                *_mean(1000 * own["margin"].to_numpy(), **draw),
+                *_mean(own["margin"][own["back"]].to_numpy(), **draw),
+            ]
+            rows.append([name, len(own), back / len(own), *wilson_interval(back, len(own)), *money])
     names = ["customers", "came_back", "came_back_low", "came_back_high", "margin_per_1000", "low", "high"]
-    return pd.DataFrame(rows, columns=[of, *names, "margin_per_return"])
+    names += ["margin_per_return", "return_low", "return_high"]
+    return pd.DataFrame(rows, columns=[of, *names])
 
 
 def _states(of: str) -> tuple[str, ...]:
     if of not in _ORDER:
         raise ValueError(f"of is 'state' or 'stage', got {of!r}")
     return _ORDER[of]
+
+
+def _mean(values: np.ndarray, **draw: Any) -> tuple[float, float, float]:
+    """Mean and its interval; NaN for what too few values do not give."""
+    ends = bootstrap_interval(values, **draw) if len(values) > 1 else (np.nan, np.nan)
+    return (float(values.mean()) if len(values) else np.nan, *ends)
 
 
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:

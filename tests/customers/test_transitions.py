@@ -128,6 +128,7 @@ def test_value_of_a_state_counts_what_came_in_the_horizon_and_no_more():
     assert row["margin_per_1000"] == pytest.approx(0.5 * (20 - 4) / 2 * 1000)
     assert row["low"] <= row["margin_per_1000"] <= row["high"]
     assert row["margin_per_return"] == pytest.approx(0.5 * 20)
+    assert np.isnan(row["return_low"])  # one who came back says nothing of others
     nobody = value_by_state(lines, stages, as_of="2024-02-12", horizon_days=5, random_state=0)
     assert np.isnan(nobody["margin_per_return"].item())
 
