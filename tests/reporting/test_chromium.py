@@ -202,7 +202,9 @@ def report(new_report_folder, cells):
     ]
     figures = [{"name": long, "value": "Best seller " + long, "unit": "USD", "low": 1.0, "high": 2.0}]
     data = folder.data(title="Complete Journey", kind="teaching", origin=long)
-    folder.chapter("21_cf", "2_matching", title="Who likes what?", cells=made, data=data, figures=figures)
+    row = dict.fromkeys(("kpi", "unit", "definition", "period", "note"), long)
+    kpis = [row | {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}]
+    folder.chapter("21_cf", "2_matching", title="Who likes what?", cells=made, data=data, figures=figures, kpis=kpis)
     folder.chapter("31_value", "3_value", cells=made[:1])
     error = {"kind": "error", "message": "KeyError: " + long, "cell": 1}
     broken = cells.code("x", cells.output("error", ename="KeyError", evalue=long, traceback=[long]))
