@@ -132,4 +132,7 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> tupl
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    # at the ends centre and half are equal, and rounding must not say otherwise
+    low = float(centre - half) if successes > 0 else 0.0
+    high = float(centre + half) if successes < trials else 1.0
+    return max(0.0, low), min(1.0, high)

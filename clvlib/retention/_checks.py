@@ -1,10 +1,17 @@
-"""What rules are asked with, checked before anything is counted."""
+"""What models and rules are asked with, checked before anything is counted."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.exceptions import NotFittedError
 
-__all__ = ["checked_probability", "group_codes"]
+__all__ = ["check_fitted", "checked_probability", "group_codes"]
+
+
+def check_fitted(model: object, attribute: str) -> None:
+    """NotFittedError, which is a ValueError, where ``fit`` has not set the attribute yet."""
+    if not hasattr(model, attribute):
+        raise NotFittedError(f"this {type(model).__name__} has learnt nothing yet; call fit first")
 
 
 def checked_probability(probability: ArrayLike) -> np.ndarray:

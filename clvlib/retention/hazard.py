@@ -30,8 +30,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
+from clvlib.retention._checks import check_fitted
 from clvlib.retention._design import clustered_covariance, feature_matrix
 from clvlib.retention.survival import checked_durations
+from clvlib.split._door import whole
 
 __all__ = ["DiscreteTimeHazard", "survival_check"]
 
@@ -111,10 +113,11 @@ class DiscreteTimeHazard:
         horizons_days: whole multiples of ``period_days``, at most ``n_periods`` of them. ValueError: another horizon,
         or a feature that is absent, NaN or negative.
         """
-        n_periods = np.asarray(horizons_days) / self.period_days
+        check_fitted(self, "hazards_")
+        n_periods = np.atleast_1d(horizons_days) / self.period_days
         if not n_periods.size or not np.isin(n_periods, np.arange(1, self.n_periods + 1)).all():
             raise ValueError(
-                f"horizons_days {list(horizons_days)} must be multiples of period_days={self.period_days}, "
+                f"horizons_days {horizons_days} must be multiples of period_days={self.period_days}, "
                 f"from {self.period_days} to {self.period_days * self.n_periods}"
             )
         hazard = self.predict_hazard(table)
@@ -122,6 +125,7 @@ class DiscreteTimeHazard:
 
     def predict_hazard(self, table: pd.DataFrame) -> np.ndarray:
         """P(ends in a period, given that it had not before) for each row and period, shape (n, n_periods)."""
+        check_fitted(self, "hazards_")
         if self.model_ is None:
             return np.tile(self.hazards_["hazard"].to_numpy(), (len(table), 1))
         x = self.scaling_.transform(feature_matrix(table, self.features_))
@@ -134,8 +138,11 @@ class DiscreteTimeHazard:
         period: 1 is the first. Columns ``feature``, ``odds_ratio``, ``low``, ``high``; the interval lets a customer's
         rows depend on each other. ValueError: a model without features, a period that it does not have.
         """
+        check_fitted(self, "hazards_")
         if self.model_ is None or not 1 <= period <= self.n_periods:
             raise ValueError(f"odds ratios need features and a period from 1 to {self.n_periods}, got {period}")
+        if not 0 < level < 1:
+            raise ValueError(f"level is a share between 0 and 1, got {level}")
         size, n = self.n_periods, len(self.features_)
         weights = np.zeros((n, size + (2 if self.fading else 1) * n))
         weights[:, size : size + n] = np.eye(n)
@@ -149,20 +156,8 @@ class DiscreteTimeHazard:
     def _periods_lived(self, table: pd.DataFrame, lifetimes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One entry a start and period lived: the period from 0, the row it is of, and whether it ended there."""
         for name in ("period_days", "n_periods"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        duration, ended = checked_durations(lifetimes)
-        if "watched_days" not in lifetimes or "customer_id" not in table:
-            raise ValueError("lifetimes need watched_days and the table customer_id; see lifetime_table")
-        if len(table) != len(lifetimes) or (
-            "customer_id" in lifetimes
-            and (table["customer_id"].to_numpy() != lifetimes["customer_id"].to_numpy()).any()
-        ):
-            raise ValueError(
-                f"the {len(table)} rows of the table and the {len(lifetimes)} lifetimes are not of the same customers "
-                "in the same order; use table.loc[lifetimes.index]"
-            )
+            whole(name, getattr(self, name))
+        duration, ended = _matched(table, lifetimes)
         # days count from 0, so that a day more than watched_days could be seen in full
         watched = (lifetimes["watched_days"].to_numpy(dtype=float) + 1) // self.period_days
         watched = np.minimum(watched, self.n_periods).astype(int)
@@ -226,9 +221,9 @@ def survival_check(
 
     ValueError: no row was watched beyond a horizon; others as :meth:`DiscreteTimeHazard.predict_survival`.
     """
+    duration, _ = _matched(table, lifetimes)
     beyond = model.predict_survival(table, horizons_days=horizons_days)
     curve = np.cumprod(1 - (marginal or model).hazards_["hazard"].to_numpy())
-    duration, _ = checked_durations(lifetimes)
     rng = np.random.default_rng(random_state)
     rows = []
     for number, horizon in enumerate(horizons_days):
@@ -258,3 +253,16 @@ def survival_check(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _matched(table: pd.DataFrame, lifetimes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Duration and end of each row of the table, refused where the lifetimes are not of the same rows."""
+    duration, ended = checked_durations(lifetimes)
+    if "watched_days" not in lifetimes or "customer_id" not in lifetimes or "customer_id" not in table:
+        raise ValueError("lifetimes need watched_days and customer_id, and the table customer_id; see lifetime_table")
+    if not np.array_equal(table["customer_id"].to_numpy(), lifetimes["customer_id"].to_numpy()):
+        raise ValueError(
+            f"the {len(table)} rows of the table and the {len(lifetimes)} lifetimes are not of the same customers in "
+            "the same order; use table.loc[lifetimes.index]"
+        )
+    return duration, ended

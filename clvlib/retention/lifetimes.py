@@ -10,7 +10,7 @@ silences as alive, would see nobody die in the last ``inactive_days``.
 import numpy as np
 import pandas as pd
 
-from clvlib.split import checked_lines
+from clvlib.split._door import checked_lines, moments, whole
 
 __all__ = ["lifetime_table"]
 
@@ -56,12 +56,10 @@ def lifetime_table(
     0           a             20   True            61
     1           b              0   True            57
     """
-    if isinstance(inactive_days, bool) or not isinstance(inactive_days, (int, np.integer)) or inactive_days < 1:
-        raise ValueError(f"inactive_days must be a whole number of at least 1, not {inactive_days!r}")
-    lines = checked_lines(lines)
+    lines, inactive_days = checked_lines(lines), whole("inactive_days", inactive_days)
     when = lines["timestamp"].dt.tz_localize(None)
     log_end = when.max().normalize() + pd.Timedelta(days=1)
-    end = log_end if as_of is None else pd.Timestamp(as_of).tz_localize(None)
+    end = log_end if as_of is None else moments(as_of, lines)[0].tz_localize(None)
     if not end <= log_end:
         raise ValueError(f"as_of {end} is after the log's end, {log_end}; what has not happened yet cannot be counted")
     watched_until = _days(pd.Series([end]))[0] - inactive_days
@@ -135,8 +133,14 @@ def _at_snapshots(
     if absent or not len(snapshots):
         raise ValueError(f"snapshots have {len(snapshots)} rows and no {' and no '.join(absent) or 'row'}; make them "
                          "with snapshot_table")  # fmt: skip
+    date = snapshots["snapshot_date"]
+    if not pd.api.types.is_datetime64_any_dtype(date) or date.isna().any():
+        raise ValueError(
+            f"snapshot_date holds {date.dtype}, {int(date.isna().sum())} of {len(date)} rows missing; it must be "
+            "moments, as snapshot_table gives them"
+        )
     row = customers.get_indexer(snapshots["customer_id"])
-    start = _days(snapshots["snapshot_date"].dt.tz_localize(None))
+    start = _days(date.dt.tz_localize(None))
     # one sorted number for customer and day: all purchase days are found at once
     base = min(day.min(), start.min())
     span = max(day.max(), start.max()) - base + 1

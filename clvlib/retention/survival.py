@@ -1,10 +1,13 @@
 """Which share is still there after so many days? Kaplan and Meier's curve, without any model."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from scipy.stats import CensoredData, ecdf, logrank
+
+from clvlib.split._door import whole
 
 __all__ = ["logrank_p_value", "survival_curve", "survival_table"]
 
@@ -34,6 +37,8 @@ def survival_curve(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     0     5        4      1      0.75
     1     8        3      1      0.50
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level is a share between 0 and 1, got {level}")
     duration, ended = checked_durations(table)
     if not ended.any():
         raise ValueError(f"none of {len(table)} lifetimes ended while it was watched: there is no curve to draw")
@@ -55,7 +60,7 @@ def survival_curve(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     )
 
 
-def survival_table(table: pd.DataFrame, *, horizons_days: list[int], level: float = 0.95) -> pd.DataFrame:
+def survival_table(table: pd.DataFrame, *, horizons_days: Iterable[int], level: float = 0.95) -> pd.DataFrame:
     """Which share is still there after T whole days? One row a horizon.
 
     Durations are whole days from the start, so that whoever lasts T days or more is there beyond T: the curve just
@@ -67,10 +72,11 @@ def survival_table(table: pd.DataFrame, *, horizons_days: list[int], level: floa
     [1.0, 0.75, 0.5]
     """
     curve = survival_curve(table, level=level)
+    horizons_days = [whole("horizons_days", horizon) for horizon in horizons_days]
     longest = table["duration_days"].max()
-    beyond = [horizon for horizon in horizons_days if not 1 <= horizon <= longest + 1]
+    beyond = [horizon for horizon in horizons_days if horizon > longest + 1]
     if beyond:
-        raise ValueError(f"horizons_days: {beyond} lie outside 1 to {longest + 1}; no lifetime was watched longer")
+        raise ValueError(f"horizons_days: {beyond} are more than {longest + 1}; no lifetime was watched longer")
     place = np.searchsorted(curve["days"], horizons_days)  # ends before the horizon
     shares = {name: np.concatenate([[1.0], curve[name]])[place] for name in ("survival", "low", "high")}
     return pd.DataFrame({"horizon_days": horizons_days} | shares)
@@ -79,14 +85,17 @@ def survival_table(table: pd.DataFrame, *, horizons_days: list[int], level: floa
 def logrank_p_value(one: pd.DataFrame, other: pd.DataFrame) -> float:
     """Could two groups' lifetimes be of one kind? The p-value of the log-rank test (Mantel 1966), two-sided.
 
-    Both tables as in :func:`survival_curve`.
+    Both tables as in :func:`survival_curve`; ValueError also if no lifetime of either ended.
 
     >>> short = pd.DataFrame({"duration_days": [1, 2, 3, 4], "ended": True})
     >>> long = pd.DataFrame({"duration_days": [10, 11, 12, 13], "ended": True})
     >>> round(logrank_p_value(short, long), 3)
     0.007
     """
-    return float(logrank(*(_censored(*checked_durations(table)) for table in (one, other))).pvalue)
+    both = [checked_durations(table) for table in (one, other)]
+    if not any(ended.any() for _, ended in both):
+        raise ValueError(f"none of {len(one)} + {len(other)} lifetimes ended while it was watched: nothing to compare")
+    return float(logrank(*(_censored(duration, ended) for duration, ended in both)).pvalue)
 
 
 def checked_durations(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -100,9 +109,11 @@ def checked_durations(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     wrong = ~(np.isfinite(duration) & (duration >= 0))
     if wrong.any():
         raise ValueError(f"duration_days: {int(wrong.sum())} of {len(wrong)} rows are no number of zero or more")
-    if table["ended"].isna().any():
-        raise ValueError(f"ended: {int(table['ended'].isna().sum())} of {len(table)} rows are missing")
-    return duration, table["ended"].to_numpy(dtype=bool)
+    ended = pd.to_numeric(table["ended"], errors="coerce")
+    unknown = ~ended.isin([0, 1])
+    if unknown.any():
+        raise ValueError(f"ended: {int(unknown.sum())} of {len(table)} rows are neither true nor false")
+    return duration, ended.to_numpy(dtype=bool)
 
 
 def _censored(duration: np.ndarray, ended: np.ndarray) -> CensoredData:

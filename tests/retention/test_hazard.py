@@ -43,7 +43,9 @@ def test_daily_life_table_is_kaplan_meier():
 def test_life_table_counts_by_hand():
     table = pd.DataFrame({"customer_id": [*"abcde"]})
     days, watched = [0, 6, 7, 13, 15], [20, 20, 9, 20, 15]
-    lifetimes = pd.DataFrame({"duration_days": days, "ended": [True] * 4 + [False], "watched_days": watched})
+    lifetimes = pd.DataFrame(
+        {"customer_id": [*"abcde"], "duration_days": days, "ended": [True] * 4 + [False], "watched_days": watched}
+    )
     told = DiscreteTimeHazard(period_days=7, n_periods=2).fit(table, lifetimes).hazards_
     # c ended on day 7, but was watched to day 9 only: its second week would count only if it ended
     assert told["at_risk"].tolist() == [5, 2]
@@ -147,7 +149,7 @@ def test_bad_input_is_refused_with_a_remedy():
         fit(table, lifetimes.assign(ended=False))
     with pytest.raises(ValueError, match="nobody was watched through period"):
         DiscreteTimeHazard(period_days=7, n_periods=30).fit(table, lifetimes)
-    with pytest.raises(ValueError, match="n_periods must be a whole number"):
+    with pytest.raises(ValueError, match="n_periods must be at least 1"):
         DiscreteTimeHazard(n_periods=0).fit(table, lifetimes)
     with pytest.raises(ValueError, match="x: the same for all 60 rows"):
         DiscreteTimeHazard(n_periods=2, features=["x"]).fit(table.assign(x=1.0), lifetimes)
@@ -161,3 +163,16 @@ def test_bad_input_is_refused_with_a_remedy():
             model.predict_survival(table, horizons_days=horizons)
     with pytest.raises(ValueError, match="odds ratios need features"):
         model.odds_ratios()
+    with pytest.raises(ValueError, match="not of the same customers"):
+        survival_check(table.iloc[::-1], lifetimes, model, horizons_days=[7], random_state=0)
+    with pytest.raises(ValueError, match="need watched_days"):
+        survival_check(table, lifetimes.drop(columns="watched_days"), model, horizons_days=[7], random_state=0)
+
+
+def test_a_model_that_is_not_fitted_says_so():
+    from sklearn.exceptions import NotFittedError
+
+    table, _ = simulated(60)
+    for ask in ("predict_hazard", "predict_survival"):
+        with pytest.raises(NotFittedError, match="call fit first"):
+            getattr(DiscreteTimeHazard(), ask)(table, **({"horizons_days": [7]} if ask == "predict_survival" else {}))

@@ -83,11 +83,13 @@ def test_lifetimes_of_a_shop_with_known_truth():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"inactive_days": 0}, "inactive_days must be a whole number"),
+        ({"inactive_days": 0}, "inactive_days must be at least 1"),
         ({"inactive_days": 60.5}, "inactive_days must be a whole number"),
         ({"inactive_days": 60, "as_of": "2026-01-01"}, "after the log's end"),
         ({"inactive_days": 60, "as_of": "2024-01-01"}, "none of 2 lines is a purchase before"),
         ({"inactive_days": 400}, "fewer inactive_days"),
+        ({"inactive_days": 60, "as_of": True}, "is no date"),
+        ({"inactive_days": 60, "as_of": pd.Timestamp("2024-06-01", tz="UTC")}, "time zone"),
     ],
 )
 def test_bad_options_are_refused_with_a_remedy(options, said):
@@ -119,6 +121,15 @@ def test_snapshots_without_rows_or_columns_are_refused():
     for snapshots in (empty, pd.DataFrame({"customer_id": ["a"]})):
         with pytest.raises(ValueError, match="make them with snapshot_table"):
             lifetime_table(lines_of([0]), inactive_days=60, snapshots=snapshots)
+
+
+def test_snapshot_dates_in_words_are_refused():
+    with pytest.raises(ValueError, match="snapshot_date holds"):
+        lifetime_table(
+            lines_of([0]),
+            inactive_days=60,
+            snapshots=pd.DataFrame({"customer_id": ["a"], "snapshot_date": ["2024-01-05"]}),
+        )
 
 
 def test_durations_are_whole_numbers_of_days():

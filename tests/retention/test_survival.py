@@ -59,6 +59,8 @@ def test_beyond_t_days_counts_whoever_lasts_t_days_or_more():
         (TREATED.assign(duration_days=-1), "21 of 21"),
         (TREATED.assign(duration_days="long"), "21 of 21"),
         (TREATED.assign(ended=None), "21 of 21"),
+        (TREATED.assign(ended="no"), "21 of 21"),
+        (TREATED.assign(ended=7), "21 of 21"),
         (TREATED.assign(ended=False), "none of 21 lifetimes ended"),
     ],
 )
@@ -67,7 +69,14 @@ def test_bad_tables_are_refused_with_the_column(table, said):
         survival_curve(table)
 
 
-@pytest.mark.parametrize("horizon", [0, 37])
-def test_horizon_nobody_was_watched_for_is_refused(horizon):
-    with pytest.raises(ValueError, match="no lifetime was watched longer"):
+@pytest.mark.parametrize(
+    ("horizon", "said"), [(0, "at least 1"), (7.5, "whole number"), (37, "no lifetime was watched longer")]
+)
+def test_horizon_nobody_was_watched_for_is_refused(horizon, said):
+    with pytest.raises(ValueError, match=said):
         survival_table(TREATED, horizons_days=[horizon])
+
+
+def test_groups_without_an_end_cannot_be_compared():
+    with pytest.raises(ValueError, match="none of 21"):
+        logrank_p_value(TREATED.assign(ended=False), PLACEBO.assign(ended=False))
