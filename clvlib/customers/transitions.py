@@ -224,10 +224,10 @@ def value_by_state(
     for name in _states(of):
         own = table[table["group"] == name]
         if len(own):
-            back, draw = own["back"].sum(), {"n_resamples": n_resamples, "random_state": random_state}
+            back, margin = int(own["back"].sum()), own["margin"].to_numpy()
+            parts = [1000 * margin, margin[own["back"]]]
             money = [
-                *_mean(1000 * own["margin"].to_numpy(), **draw),
-                *_mean(own["margin"][own["back"]].to_numpy(), **draw),
+                number for part in parts for number in _mean(part, n_resamples=n_resamples, random_state=random_state)
             ]
             rows.append([name, len(own), back / len(own), *wilson_interval(back, len(own)), *money])
     names = ["customers", "came_back", "came_back_low", "came_back_high", "margin_per_1000", "low", "high"]
