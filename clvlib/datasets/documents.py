@@ -79,12 +79,12 @@ S3 | 5.2, 5.3, 5.4         | the model as a listing, and its metrics            
 S3 | 6.1                   | personal recommendations                                      | 2.1, 2.2, 2.3
 S3 | 6.2                   | service in natural language                                   | 5.3
 S3 | 6.3                   | abuse and fraud                                               | 5.4
-S3 | 6.4, Q2               | retention offers by stage                                     | 4.1, 5.1
+S3 | 6.4, Q2               | retention offers by stage                                     | 1.2, 4.1, 5.1
 S3 | 5.1, 7.2              | packages and tools                                            | README
 S3 | 7.1, 7.3, references  | books, papers                                                 | 0.1
 S3 | 8.1, 8.2, 8.4         | summary and outlook                                           | –
 S3 | 8.3, Q1               | data quality, privacy, generalising to other groups           | 1.1, 6.1, 6.2
-S3 | Q3                    | how to tell whether it works                                  | 5.1, 6.4
+S3 | Q3                    | how to tell whether it works, by key figures                  | 1.2, 5.1, 6.4
 S4 | 1, 2.1, 2.2           | behaviour, value, recommending, segments, churn as one chain  | 1.2, 1.3, 2.1, 3.2, 4.1
 S4 | 3.1, Q1               | neighbours, content, deep, clusters, association rules        | 2.1, 2.2, 2.3, 1.3, 2.5
 S4 | 3.2, 3.3, Q2          | collaborative filtering in steps, for and against             | 2.1
