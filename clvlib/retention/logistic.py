@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from clvlib.retention._design import clustered_covariance
 from clvlib.retention.snapshots import FEATURES, varying_features
 
 __all__ = ["ActiveLately", "BaseRate", "ReturnModel", "SeparationWarning", "logistic_probability"]
@@ -113,7 +114,9 @@ class CalibratedModel:
     def _choose_features(self, table: pd.DataFrame, asked: Sequence[str] | None) -> np.ndarray:
         """Sets ``features_`` and ``dropped_``; returns the features, shape (n_rows, n_features)."""
         self.features_ = list(varying_features(table) if asked is None else asked)
-        self.dropped_ = [] if asked else [name for name in FEATURES if name in table and name not in self.features_]
+        self.dropped_ = (
+            [] if asked else [name for name in (*FEATURES, "sessions") if name in table and name not in self.features_]
+        )
         x = self._matrix(table)
         constant = [name for name, column in zip(self.features_, x.T, strict=True) if np.ptp(column) == 0]
         if constant or not self.features_:
@@ -236,15 +239,11 @@ class ReturnModel(CalibratedModel):
 
     def _set_covariance(self, design: np.ndarray, outcome: np.ndarray, table: pd.DataFrame, C: float) -> None:
         p = expit(design @ np.r_[self.pipeline_[-1].intercept_, self.pipeline_[-1].coef_[0]])
-        penalty = np.diag([0.0] + [1 / C] * len(self.features_))
-        bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]) + penalty)
         # without a column of customers every row is one of its own
-        customer = pd.factorize(table["customer_id"])[0] if "customer_id" in table else np.arange(len(table))
-        n = int(customer.max()) + 1
-        score = np.column_stack([np.bincount(customer, weights=column, minlength=n) for column in
-                                 (design * (outcome - p)[:, None]).T])  # fmt: skip
-        self.covariance_ = bread @ (score.T @ score) @ bread * n / max(n - 1, 1)
-        self.n_rows_, self.n_customers_ = len(design), n
+        customer = table["customer_id"] if "customer_id" in table else pd.Series(np.arange(len(table)))
+        penalty = np.r_[0.0, np.full(len(self.features_), 1 / C)]
+        self.covariance_ = clustered_covariance(design, outcome, p, customer, penalty=penalty)
+        self.n_rows_, self.n_customers_ = len(design), customer.nunique()
 
 
 def _separated(design: np.ndarray, outcome: np.ndarray) -> bool:
