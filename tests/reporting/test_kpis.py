@@ -97,6 +97,8 @@ def test_page_shows_units_intervals_definitions_and_says_not_recorded(report_fol
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
     assert 'href="kpis.html" aria-current="page"' in page
+    assert 'href="kpis.html#kpis-12_lifecycle"' in report_folder.page("12_lifecycle.html")
+    assert 'href="kpis.html#' not in report_folder.page("11_data.html")
     for other in ("index.html", "11_data.html", "run.html"):
         assert 'href="kpis.html"' in report_folder.page(other)
     assert "kpis.html#kpis-12_lifecycle" in report_folder.page("index.html"), "the search finds them"
