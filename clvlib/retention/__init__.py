@@ -1,10 +1,12 @@
 """Will they be back? Snapshots of recent behaviour, a probability of returning, and rules that act on it."""
 
+from clvlib.retention._design import SeparationWarning
+from clvlib.retention.baselines import ActiveLately, BaseRate
 from clvlib.retention.boosted import BoostedReturnModel
 from clvlib.retention.hazard import DiscreteTimeHazard, survival_check
 from clvlib.retention.learning_curve import customers_needed, learning_curve
 from clvlib.retention.lifetimes import lifetime_table
-from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, SeparationWarning, logistic_probability
+from clvlib.retention.logistic import ReturnModel, logistic_probability
 from clvlib.retention.recurrent import CELLS, SequenceModel
 from clvlib.retention.rhythms import RhythmLog, make_rhythms
 from clvlib.retention.rules import (

@@ -26,10 +26,19 @@ def checked_probability(probability: ArrayLike) -> np.ndarray:
 
 
 def group_codes(groups: ArrayLike | None, n: int, *, ordered: bool = False) -> np.ndarray:
-    """Codes from 0 of which rows belong together; every row for itself without groups."""
+    """Codes from 0 of which rows belong together; every row for itself without groups.
+
+    ordered: codes in the order of the groups' names, so that the order of the rows decides nothing; numbers come before
+    texts. ValueError for another number of entries than rows, or a missing one.
+    """
     if groups is None:
         return np.arange(n)
-    code = pd.factorize(np.asarray(groups), sort=ordered, use_na_sentinel=False)[0]
+    code, names = pd.factorize(np.asarray(groups))
     if code.shape != (n,):
         raise ValueError(f"groups has {code.size} entries for {n} rows; they must match one to one")
+    if (code < 0).any():
+        raise ValueError(f"groups: {int((code < 0).sum())} of {n} rows are missing; whose they are must be known")
+    if ordered:
+        rank = sorted(range(len(names)), key=lambda i: (isinstance(names[i], str), names[i]))
+        code = np.argsort(rank)[code]
     return code

@@ -1,32 +1,83 @@
-"""What the logistic models of this room share: features taken out of a table, and a covariance by customers."""
+"""What the models of this room share: features and outcome of a table, separation, a covariance by customers."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.optimize import linprog
 
-__all__ = ["clustered_covariance", "feature_matrix"]
+from clvlib.retention._checks import group_codes
+
+__all__ = ["SeparationWarning", "clustered_covariance", "feature_matrix", "outcome_of", "separated"]
+
+#: What a table of snapshots holds beside features; a customer's number can only be memorised.
+_NO_FEATURES = ("came_back", "customer_id", "snapshot_date")
+
+
+class SeparationWarning(UserWarning):
+    """The features separate the two outcomes: no odds ratio is finite, only the penalty holds them."""
 
 
 def feature_matrix(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """The named columns, shape (n_rows, n_features); ValueError for one that is absent, NaN or negative.
+    """The named columns, shape (n_rows, n_features).
+
+    ValueError for a name that is absent, given twice or no feature (the outcome, the customer, the date), and for a
+    column that holds texts, NaN, infinite or negative numbers.
 
     >>> feature_matrix(pd.DataFrame({"orders": [1, 2]}), ["orders"]).tolist()
     [[1.0], [2.0]]
     """
+    if isinstance(names, str):
+        raise ValueError(f"features are a list of names, got {names!r}; write [{names!r}]")
+    names = list(names)
+    if wrong := [name for name in names if name in _NO_FEATURES or names.count(name) > 1]:
+        raise ValueError(f"{', '.join(dict.fromkeys(wrong))}: no feature to learn from, or named twice; leave it out")
     absent = [name for name in names if name not in table]
     if absent:
         raise ValueError(f"the table has no {', '.join(absent)}; it has {', '.join(map(str, table.columns))}")
-    x = table[list(names)].to_numpy(dtype=float)
+    try:
+        x = table[names].to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError):
+        kinds = ", ".join(f"{name} ({table[name].dtype})" for name in names)
+        raise ValueError(f"features must be numbers, got {kinds}; encode texts and dates first") from None
     wrong = ~(np.isfinite(x) & (x >= 0))
     if wrong.any():
         bad = [name for name, column in zip(names, wrong.any(axis=0), strict=True) if column]
-        raise ValueError(f"{', '.join(bad)}: {int(wrong.any(axis=1).sum())} of {len(x)} rows are NaN or negative")
+        rows = int(wrong.any(axis=1).sum())
+        raise ValueError(f"{', '.join(bad)}: {rows} of {len(x)} rows are NaN, infinite or negative")
     return x
 
 
+def outcome_of(table: pd.DataFrame) -> np.ndarray:
+    """``came_back`` as booleans, shape (n_rows,); ValueError where it is absent, unknown or the same for all."""
+    if "came_back" not in table:
+        raise ValueError("the table has no came_back: make it with snapshot_table(..., outcome_days=7)")
+    came = pd.to_numeric(table["came_back"], errors="coerce")
+    unknown = int((~came.isin([0, 1])).sum())
+    if unknown:
+        raise ValueError(
+            f"came_back: {unknown} of {len(came)} rows are neither true nor false; leave them out and say so"
+        )
+    outcome = came.to_numpy(dtype=bool)
+    if not len(outcome) or outcome.all() or not outcome.any():
+        raise ValueError(
+            f"{int(outcome.sum())} of {len(outcome)} rows came back: both kinds are needed to learn the difference; "
+            "use more dates or a longer outcome window"
+        )
+    return outcome
+
+
+def separated(design: np.ndarray, outcome: np.ndarray) -> bool:
+    """Is there a b with (2 y - 1) x'b >= 0 for every row and > 0 for some? (Konis 2007, section 4.1)"""
+    signed = np.where(outcome, 1.0, -1.0)[:, None] * design
+    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(design)), bounds=(-1, 1))
+    # such directions form a cone, so that the best of them reaches the bounds; what is found near 0 is rounding
+    return found.status == 0 and np.abs(found.x).max() > 0.5 and -found.fun > 1e-6 * len(design)
+
+
 def clustered_covariance(
-    design: np.ndarray, outcome: np.ndarray, probability: np.ndarray, customer: pd.Series, *, penalty: np.ndarray
+    design: np.ndarray, outcome: np.ndarray, probability: np.ndarray, customer: ArrayLike | None, *, penalty: np.ndarray
 ) -> np.ndarray:
     """Covariance of a logistic regression's coefficients where a customer's rows depend on each other.
 
@@ -41,7 +92,7 @@ def clustered_covariance(
     """
     weight = probability * (1 - probability)
     bread = np.linalg.inv(design.T @ (design * weight[:, None]) + np.diag(penalty))
-    code = pd.factorize(customer)[0]
+    code = group_codes(customer, len(design))
     n = int(code.max()) + 1
     rows = design * (outcome - probability)[:, None]
     score = np.column_stack([np.bincount(code, weights=column, minlength=n) for column in rows.T])

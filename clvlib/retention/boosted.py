@@ -7,7 +7,9 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from clvlib.retention.logistic import CalibratedModel, _outcome
+from clvlib.retention._checks import group_codes
+from clvlib.retention._design import outcome_of
+from clvlib.retention.calibrated import CalibratedModel
 
 __all__ = ["BoostedReturnModel"]
 
@@ -62,9 +64,10 @@ class BoostedReturnModel(CalibratedModel):
     def fit(self, table: pd.DataFrame) -> "BoostedReturnModel":
         if not 0 <= self.validation_share < 1:
             raise ValueError(f"validation_share is a share of the customers in [0, 1), got {self.validation_share}")
-        outcome = _outcome(table)
+        outcome = outcome_of(table)
         x = self._choose_features(table, self.features)
-        customer = pd.factorize(table["customer_id"])[0] if "customer_id" in table else np.arange(len(table))
+        # in the order of ids, so that the order of the rows decides nothing
+        customer = group_codes(table.get("customer_id"), len(table), ordered=True)
         n = int(customer.max()) + 1
         held = np.random.default_rng(self.random_state).permutation(n)[: round(self.validation_share * n)]
         back = np.isin(customer, held)

@@ -19,6 +19,7 @@ newcomer from a regular; ``frequency`` and ``T`` of :func:`clvlib.rfm.rfm_summar
     survival_check(test.loc[later.index], later, hazard, horizons_days=[14, 28, 84], random_state=0)
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
 from clvlib.retention._checks import check_fitted
-from clvlib.retention._design import clustered_covariance, feature_matrix
+from clvlib.retention._design import SeparationWarning, clustered_covariance, feature_matrix, separated
 from clvlib.retention.survival import checked_durations
 from clvlib.split._door import whole
 
@@ -49,7 +50,9 @@ class DiscreteTimeHazard:
     fading : let what the features say change with the logarithm of the period.
     C : inverse of the ridge penalty, as in scikit-learn; the periods' own levels are as good as free of it.
 
-    ``fit`` sets ``hazards_`` (the life table), ``features_``, ``model_`` and ``covariance_`` (cluster-robust).
+    ``fit`` sets ``hazards_`` (the life table), ``features_``, ``model_``, ``covariance_`` (cluster-robust) and
+    ``separated_``: where the features part ends from survivals, ``fit`` says so with a :class:`SeparationWarning`,
+    keeps a penalty of ``C = 1`` at least, and ``odds_ratios`` marks them as not identified, as in ``ReturnModel``.
 
     >>> starts = pd.DataFrame({"customer_id": [*"abcd"]})
     >>> lifetimes = pd.DataFrame({"customer_id": [*"abcd"], "duration_days": [3, 9, 20, 20],
@@ -96,14 +99,25 @@ class DiscreteTimeHazard:
         if constant:
             raise ValueError(f"{', '.join(constant)}: the same for all {len(x)} rows, nothing to learn; leave it out")
         self.scaling_ = make_pipeline(FunctionTransformer(np.log1p), StandardScaler()).fit(x)
-        design = self._design(self.scaling_.transform(x)[row], period)
-        self.model_ = LogisticRegression(C=self.C, fit_intercept=False, max_iter=1000).fit(design, ended)
+        scaled = self.scaling_.transform(x)
+        self.separated_ = self._separated(scaled[row], period, ended)
+        if self.separated_:
+            warnings.warn(
+                f"{', '.join(self.features_)} separate some or all of the {int(ended.sum())} periods in which a "
+                f"lifetime ended from the {int((~ended).sum())} others: no odds ratio is finite, the fit is held by "
+                "its penalty alone. Look for the end hidden in a feature, or use more rows",
+                SeparationWarning,
+                stacklevel=2,
+            )
+        penalty = min(self.C, 1.0) if self.separated_ else self.C
+        design = self._design(scaled[row], period)
+        self.model_ = LogisticRegression(C=penalty, fit_intercept=False, max_iter=1000).fit(design, ended)
         self.covariance_ = clustered_covariance(
             design,
             ended,
             self.model_.predict_proba(design)[:, 1],
             table["customer_id"].iloc[row],
-            penalty=np.full(design.shape[1], 1 / self.C),
+            penalty=np.full(design.shape[1], 1 / penalty),
         )
         return self
 
@@ -135,8 +149,9 @@ class DiscreteTimeHazard:
     def odds_ratios(self, *, period: int = 1, level: float = 0.95) -> pd.DataFrame:
         """By which factor do the odds of ending in a period change per standard deviation of log(1 + feature)?
 
-        period: 1 is the first. Columns ``feature``, ``odds_ratio``, ``low``, ``high``; the interval lets a customer's
-        rows depend on each other. ValueError: a model without features, a period that it does not have.
+        period: 1 is the first. Columns ``feature``, ``odds_ratio``, ``low``, ``high`` (the interval lets a customer's
+        rows depend on each other) and ``identified`` (False after separation: then the interval is NaN).
+        ValueError: a model without features, a period that it does not have.
         """
         check_fitted(self, "hazards_")
         if self.model_ is None or not 1 <= period <= self.n_periods:
@@ -149,9 +164,10 @@ class DiscreteTimeHazard:
         if self.fading:
             weights[:, size + n :] = np.log(period) * np.eye(n)
         centre = weights @ self.model_.coef_[0]
-        half = norm.ppf((1 + level) / 2) * np.sqrt(np.diag(weights @ self.covariance_ @ weights.T))
-        ratios = {"odds_ratio": centre, "low": centre - half, "high": centre + half}
-        return pd.DataFrame({"feature": self.features_} | {name: np.exp(value) for name, value in ratios.items()})
+        z = np.nan if self.separated_ else norm.ppf((1 + level) / 2)
+        half = z * np.sqrt(np.diag(weights @ self.covariance_ @ weights.T))
+        ratios = {"odds_ratio": np.exp(centre), "low": np.exp(centre - half), "high": np.exp(centre + half)}
+        return pd.DataFrame({"feature": self.features_} | ratios | {"identified": not self.separated_})
 
     def _periods_lived(self, table: pd.DataFrame, lifetimes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One entry a start and period lived: the period from 0, the row it is of, and whether it ended there."""
@@ -191,6 +207,13 @@ class DiscreteTimeHazard:
         numbers = np.arange(1, self.n_periods + 1)
         table = pd.DataFrame({"period": numbers, "until_day": numbers * self.period_days, "at_risk": at_risk})
         return table.assign(ended=ends, hazard=ends / at_risk, low=low, high=high)
+
+    def _separated(self, x: np.ndarray, period: np.ndarray, ended: np.ndarray) -> bool:
+        """Whether the features part ends from survivals, given the period; a period without an end has no say."""
+        levels = period[:, None] == np.arange(self.n_periods)
+        both = (levels & ended[:, None]).any(axis=0) & (levels & ~ended[:, None]).any(axis=0)
+        here = levels[:, both].any(axis=1)
+        return separated(np.column_stack([levels[:, both], x])[here].astype(float), ended[here])
 
     def _design(self, x: np.ndarray, period: np.ndarray) -> np.ndarray:
         # a column of tens and a coefficient a tenth as large: the penalty weighs a hundredth on the periods' levels

@@ -54,7 +54,7 @@ def learning_curve(
     ValueError: no model, a reference that is none of them, no size, a size below 1 or above the number of customers,
     one class only in ``test``.
 
-    >>> from clvlib.retention.logistic import BaseRate, ReturnModel
+    >>> from clvlib.retention import BaseRate, ReturnModel
     >>> rng = np.random.default_rng(0)
     >>> orders = rng.poisson(2, 3000) + 1.0
     >>> table = pd.DataFrame({"customer_id": np.arange(3000), "orders": orders,

@@ -1,6 +1,6 @@
-"""Will a customer be back within the outcome window? A logistic model on snapshots, and the baselines it must beat.
+"""Will a customer be back within the outcome window? A logistic model on snapshots, with odds ratios.
 
-All take tables of :func:`clvlib.retention.snapshots.snapshot_table`: ``fit(table)`` reads ``came_back``,
+It takes tables of :func:`clvlib.retention.snapshot_table`: ``fit(table)`` reads ``came_back``,
 ``predict_probability(table)`` returns the probability of coming back, shape (n_rows,).
 """
 
@@ -10,21 +10,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
-from scipy.special import expit, logit
+from scipy.special import expit
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from clvlib.retention._design import clustered_covariance
-from clvlib.retention.snapshots import FEATURES, varying_features
+from clvlib.retention._checks import check_fitted, group_codes
+from clvlib.retention._design import SeparationWarning, clustered_covariance, outcome_of, separated
+from clvlib.retention.calibrated import CalibratedModel
 
-__all__ = ["ActiveLately", "BaseRate", "ReturnModel", "SeparationWarning", "logistic_probability"]
-
-
-class SeparationWarning(UserWarning):
-    """The features separate who came back from who did not: no odds ratio is finite, only the penalty holds them."""
+__all__ = ["ReturnModel", "logistic_probability"]
 
 
 def logistic_probability(features: ArrayLike, *, intercept: float, coefficients: Sequence[float]) -> np.ndarray:
@@ -41,110 +37,6 @@ def logistic_probability(features: ArrayLike, *, intercept: float, coefficients:
     if x.shape[-1:] != beta.shape:
         raise ValueError(f"{beta.size} coefficients for features of shape {x.shape}; give one a feature")
     return expit(intercept + x @ beta)
-
-
-class BaseRate:
-    """The manager without data on customers: everybody comes back as often as everybody did (``rate_``)."""
-
-    def fit(self, table: pd.DataFrame) -> "BaseRate":
-        self.rate_ = float(_outcome(table).mean())
-        return self
-
-    def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
-        """The same share for every row, shape (n_rows,)."""
-        return np.full(len(table), self.rate_)
-
-
-class ActiveLately:
-    """The manager with one look: who bought in the last ``recent_days`` comes back at one rate, the others at another.
-
-    ``rates_``: shares of (not active lately, active lately) who came back. ValueError at ``fit``: nobody in one of
-    the two groups, one class only.
-    """
-
-    def __init__(self, *, recent_days: int = 7) -> None:
-        self.recent_days = recent_days
-
-    def fit(self, table: pd.DataFrame) -> "ActiveLately":
-        outcome, lately = _outcome(table), self._lately(table)
-        if lately.all() or not lately.any():
-            raise ValueError(
-                f"{int(lately.sum())} of {len(table)} rows bought within {self.recent_days} days: two groups are needed"
-            )
-        self.rates_ = (float(outcome[~lately].mean()), float(outcome[lately].mean()))
-        return self
-
-    def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
-        """One of the two rates for every row, shape (n_rows,)."""
-        return np.where(self._lately(table), self.rates_[1], self.rates_[0])
-
-    def _lately(self, table: pd.DataFrame) -> np.ndarray:
-        return table["days_since_last_purchase"].to_numpy() <= self.recent_days
-
-
-class CalibratedModel:
-    """What models of ``came_back`` share: features by name, and two numbers that correct level and spread later.
-
-    A model sets ``features_`` and gives ``_raw_log_odds(x)``; ``calibrate`` sets ``shift_`` and ``slope_``.
-    """
-
-    def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
-        """Probability of coming back within the outcome window the model was fitted for. Shape (n_rows,)."""
-        log_odds = self._log_odds(table)
-        return expit(self.shift_ + self.slope_ * log_odds)
-
-    def calibrate(self, table: pd.DataFrame) -> "CalibratedModel":
-        """Correct level and spread for a later time than the model was fitted on, before the test cut. Returns self.
-
-        When a customer base ages, its base rate drifts before the meaning of features does. Fits
-        ``logit P = shift_ + slope_ * log-odds of the model`` on ``table`` (Cox 1958, Biometrika 45, p. 562), so that
-        the mean probability there is the share that came back. A slope below 1 says that the model was too sure; where
-        its order does not hold at all (slope of zero or less) everybody gets the base rate.
-
-        ValueError: one class only in ``table``.
-        """
-        outcome, log_odds = _outcome(table), self._log_odds(table)
-        # the faintest penalty keeps the slope finite where a small table happens to be separated
-        line = LogisticRegression(C=1e6, max_iter=1000, tol=1e-10).fit(log_odds[:, None], outcome)
-        self.shift_, self.slope_ = float(line.intercept_[0]), float(line.coef_[0, 0])
-        if self.slope_ <= 0:
-            self.shift_, self.slope_ = float(logit(outcome.mean())), 0.0
-        return self
-
-    def _choose_features(self, table: pd.DataFrame, asked: Sequence[str] | None) -> np.ndarray:
-        """Sets ``features_`` and ``dropped_``; returns the features, shape (n_rows, n_features)."""
-        self.features_ = list(varying_features(table) if asked is None else asked)
-        self.dropped_ = (
-            [] if asked else [name for name in (*FEATURES, "sessions") if name in table and name not in self.features_]
-        )
-        x = self._matrix(table)
-        constant = [name for name, column in zip(self.features_, x.T, strict=True) if np.ptp(column) == 0]
-        if constant or not self.features_:
-            raise ValueError(
-                f"nothing to learn from {', '.join(constant) or 'no feature'}: the same for all {len(table)} rows; "
-                "choose features with varying_features(table)"
-            )
-        return x
-
-    def _matrix(self, table: pd.DataFrame) -> np.ndarray:
-        if not hasattr(self, "features_"):
-            raise ValueError(f"{type(self).__name__} is not fitted yet: call fit(table) first")
-        absent = [name for name in self.features_ if name not in table]
-        if absent:
-            raise ValueError(f"the table has no {', '.join(absent)}; it has {', '.join(map(str, table.columns))}")
-        try:
-            x = table[self.features_].to_numpy(dtype=float, na_value=np.nan)
-        except (TypeError, ValueError):
-            kinds = ", ".join(f"{name} ({table[name].dtype})" for name in self.features_)
-            raise ValueError(f"features must be numbers, got {kinds}; encode texts and dates first") from None
-        wrong = ~(np.isfinite(x) & (x >= 0))
-        if wrong.any():
-            names = [name for name, bad in zip(self.features_, wrong.any(axis=0), strict=True) if bad]
-            raise ValueError(f"{', '.join(names)}: {int(wrong.any(axis=1).sum())} of {len(x)} rows are NaN or negative")
-        return x
-
-    def _log_odds(self, table: pd.DataFrame) -> np.ndarray:
-        return self._raw_log_odds(self._matrix(table))
 
 
 class ReturnModel(CalibratedModel):
@@ -182,13 +74,13 @@ class ReturnModel(CalibratedModel):
         self.C = C
 
     def fit(self, table: pd.DataFrame) -> "ReturnModel":
-        if not self.C > 0:
-            raise ValueError(f"C is the inverse of the penalty, above 0; got {self.C}")
-        outcome = _outcome(table)
+        if isinstance(self.C, bool) or not isinstance(self.C, (int, float, np.number)) or not self.C > 0:
+            raise ValueError(f"C is the inverse of the penalty, above 0; got {self.C!r}")
+        outcome = outcome_of(table)
         x = self._choose_features(table, self.features)
         scaled = make_pipeline(FunctionTransformer(np.log1p), StandardScaler())
         design = np.column_stack([np.ones(len(x)), scaled.fit_transform(x)])
-        self.separated_ = _separated(design, outcome)
+        self.separated_ = separated(design, outcome)
         if self.separated_:
             warnings.warn(self._warning(outcome), SeparationWarning, stacklevel=2)
         penalty = min(self.C, 1.0) if self.separated_ else self.C
@@ -209,6 +101,7 @@ class ReturnModel(CalibratedModel):
         counts every snapshot of a customer as new evidence is too narrow. Where the classes are separated, ratios
         show what the penalty left of them: ``identified`` is False and there is no interval (NaN).
         """
+        check_fitted(self, "covariance_")
         if not 0 < level < 1:
             raise ValueError(f"level is a share between 0 and 1, got {level}")
         if per not in ("sd", "doubling"):
@@ -240,33 +133,7 @@ class ReturnModel(CalibratedModel):
     def _set_covariance(self, design: np.ndarray, outcome: np.ndarray, table: pd.DataFrame, C: float) -> None:
         p = expit(design @ np.r_[self.pipeline_[-1].intercept_, self.pipeline_[-1].coef_[0]])
         # without a column of customers every row is one of its own
-        customer = table["customer_id"] if "customer_id" in table else pd.Series(np.arange(len(table)))
+        customer = group_codes(table.get("customer_id"), len(table))
         penalty = np.r_[0.0, np.full(len(self.features_), 1 / C)]
         self.covariance_ = clustered_covariance(design, outcome, p, customer, penalty=penalty)
-        self.n_rows_, self.n_customers_ = len(design), customer.nunique()
-
-
-def _separated(design: np.ndarray, outcome: np.ndarray) -> bool:
-    """Is there a b with (2 y - 1) x'b >= 0 for every row and > 0 for some? (Konis 2007, section 4.1)"""
-    signed = np.where(outcome, 1.0, -1.0)[:, None] * design
-    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(design)), bounds=(-1, 1))
-    # such directions form a cone, so that the best of them reaches the bounds; what is found near 0 is rounding
-    return found.status == 0 and np.abs(found.x).max() > 0.5 and -found.fun > 1e-6 * len(design)
-
-
-def _outcome(table: pd.DataFrame) -> np.ndarray:
-    if "came_back" not in table:
-        raise ValueError("the table has no came_back: make it with snapshot_table(..., outcome_days=7)")
-    came = pd.to_numeric(table["came_back"], errors="coerce")
-    unknown = int((~came.isin([0, 1])).sum())
-    if unknown:
-        raise ValueError(
-            f"came_back: {unknown} of {len(came)} rows are neither true nor false; leave them out and say so"
-        )
-    outcome = came.to_numpy(dtype=bool)
-    if not len(outcome) or outcome.all() or not outcome.any():
-        raise ValueError(
-            f"{int(outcome.sum())} of {len(outcome)} rows came back: both kinds are needed to learn the difference; "
-            "use more dates or a longer outcome window"
-        )
-    return outcome
+        self.n_rows_, self.n_customers_ = len(design), int(customer.max()) + 1

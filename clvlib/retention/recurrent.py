@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import logit
 
 from clvlib.neural import check_options, layer_seed, stacked_batches, train
-from clvlib.retention.logistic import CalibratedModel, _outcome
+from clvlib.retention._design import outcome_of
+from clvlib.retention.calibrated import CalibratedModel
 from clvlib.retention.sequences import WeeklySequences
 
 __all__ = ["CELLS", "SequenceModel"]
@@ -107,7 +108,7 @@ class SequenceModel(CalibratedModel):
         everybody, too few customers to hold any back, an option out of range.
         """
         self._check()
-        outcome = _outcome(table)
+        outcome = outcome_of(table)
         weeks = self.sequences.rows(table)
         self._set_scale(weeks)
         held = np.zeros(len(table), dtype=bool)
@@ -122,7 +123,7 @@ class SequenceModel(CalibratedModel):
         judged = (values[held], mask[held], outcome[held])
         if validation is not None:
             other = self.sequences.rows(validation)
-            judged = (self._scaled(other), other.mask, _outcome(validation))
+            judged = (self._scaled(other), other.mask, outcome_of(validation))
         self._network = self._build(mask.shape[1], values.shape[2], float(logit(outcome[~held].mean())))
         self._look = None
         rng = np.random.default_rng(self.random_state)

@@ -67,3 +67,16 @@ def test_calibration_moves_the_level_as_in_the_logistic_model():
 def test_tables_and_options_no_model_should_be_fitted_on(model, spoil, message):
     with pytest.raises(ValueError, match=message):
         model.fit(spoil(stepped(300)))
+
+
+def test_the_order_of_the_rows_decides_nothing():
+    table = stepped(2000, rows_each=2)
+    one, other = (BoostedReturnModel().fit(rows) for rows in (table, table.iloc[::-1]))
+    assert np.allclose(one.predict_probability(table), other.predict_probability(table), atol=1e-6)
+
+
+def test_rows_of_unknown_customers_are_refused():
+    table = stepped(200)
+    table["customer_id"] = table["customer_id"].where(table.index > 9)
+    with pytest.raises(ValueError, match="groups: 10 of 200 rows are missing"):
+        BoostedReturnModel().fit(table)

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from clvlib.datasets import load_cdnow
-from clvlib.retention import DiscreteTimeHazard, lifetime_table, survival_check, survival_curve
+from clvlib.retention import (
+    DiscreteTimeHazard,
+    SeparationWarning,
+    lifetime_table,
+    survival_check,
+    survival_curve,
+)
 
 
 def simulated(n=6000, seed=0, effect=0.5, fade=0.0, level=-1.5):
@@ -153,7 +159,7 @@ def test_bad_input_is_refused_with_a_remedy():
         DiscreteTimeHazard(n_periods=0).fit(table, lifetimes)
     with pytest.raises(ValueError, match="x: the same for all 60 rows"):
         DiscreteTimeHazard(n_periods=2, features=["x"]).fit(table.assign(x=1.0), lifetimes)
-    with pytest.raises(ValueError, match="x: 60 of 60 rows are NaN or negative"):
+    with pytest.raises(ValueError, match="x: 60 of 60 rows are NaN, infinite or negative"):
         DiscreteTimeHazard(n_periods=2, features=["x"]).fit(table.assign(x=np.nan), lifetimes)
     with pytest.raises(ValueError, match="the table has no y"):
         DiscreteTimeHazard(n_periods=2, features=["y"]).fit(table, lifetimes)
@@ -176,3 +182,23 @@ def test_a_model_that_is_not_fitted_says_so():
     for ask in ("predict_hazard", "predict_survival"):
         with pytest.raises(NotFittedError, match="call fit first"):
             getattr(DiscreteTimeHazard(), ask)(table, **({"horizons_days": [7]} if ask == "predict_survival" else {}))
+
+
+def test_separation_is_said_and_no_odds_ratio_pretends():
+    """R. Konis (2007): a feature that parts ends from survivals has no finite odds ratio."""
+    ends = np.arange(400) % 2 == 0
+    table = pd.DataFrame({"customer_id": np.arange(400), "x": ends.astype(float)})
+    days = np.where(ends, 2, 40)
+    lifetimes = table.assign(duration_days=days, ended=ends, watched_days=60)
+    with pytest.warns(SeparationWarning, match="x separate some or all of the 200 periods"):
+        model = DiscreteTimeHazard(period_days=7, n_periods=2, features=["x"], C=1e9).fit(table, lifetimes)
+    told = model.odds_ratios().iloc[0]
+    assert model.separated_
+    assert not told["identified"]
+    assert np.isnan(told["low"])
+    assert told["odds_ratio"] < 1000
+
+
+def test_ordinary_features_are_identified():
+    table, lifetimes = simulated(500)
+    assert DiscreteTimeHazard(n_periods=4, features=["x"]).fit(table, lifetimes).odds_ratios()["identified"].all()

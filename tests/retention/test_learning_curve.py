@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clvlib.retention import BaseRate, ReturnModel
 from clvlib.retention.learning_curve import customers_needed, learning_curve
-from clvlib.retention.logistic import BaseRate, ReturnModel
 from clvlib.retention.rhythms import make_rhythms
 from clvlib.retention.snapshots import snapshot_table
 

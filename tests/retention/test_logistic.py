@@ -6,7 +6,14 @@ import pytest
 from scipy.special import expit
 
 from clvlib.datasets.toy import RETENTION_BETAS
-from clvlib.retention.logistic import ActiveLately, BaseRate, ReturnModel, SeparationWarning, logistic_probability
+from clvlib.retention import (
+    ActiveLately,
+    BaseRate,
+    BoostedReturnModel,
+    ReturnModel,
+    SeparationWarning,
+    logistic_probability,
+)
 
 
 def snapshots(n=6000, *, n_customers=None, seed=0, shift=0.0):
@@ -230,3 +237,33 @@ def test_options_out_of_range_and_a_model_not_fitted_are_refused():
         ReturnModel(C=0).fit(snapshots(300))
     with pytest.raises(ValueError, match="call fit"):
         ReturnModel().predict_probability(snapshots(30))
+
+
+@pytest.mark.parametrize("name", ["came_back", "customer_id", "snapshot_date"])
+def test_outcome_and_ids_are_no_features_whatever_e35_says(name):
+    table = pd.DataFrame({"customer_id": np.arange(40), "orders": np.arange(40) % 7, "came_back": np.arange(40) % 2})
+    table["snapshot_date"] = 3
+    for model in (ReturnModel(features=["orders", name]), BoostedReturnModel(features=["orders", name])):
+        with pytest.raises(ValueError, match=f"{name}: no feature"):
+            model.fit(table)
+
+
+def test_calibration_on_a_separated_table_is_said_and_keeps_the_spread():
+    rng = np.random.default_rng(0)
+    orders = rng.poisson(3, 500)
+    table = pd.DataFrame({"customer_id": np.arange(500), "orders": orders, "came_back": rng.random(500) < orders / 9})
+    model = ReturnModel().fit(table)
+    later = pd.DataFrame({"customer_id": [1, 2, 3, 4], "orders": [0, 1, 7, 8], "came_back": [0, 0, 1, 1]})
+    with pytest.warns(SeparationWarning, match="parts the 2 of 4 rows"):
+        model.calibrate(later)
+    assert model.slope_ == 1
+    assert model.predict_probability(later).mean() == pytest.approx(0.5)
+
+
+def test_models_that_have_learnt_nothing_say_so():
+    table = pd.DataFrame({"days_since_last_purchase": [1.0]})
+    for model in (ReturnModel(), BaseRate(), ActiveLately()):
+        with pytest.raises(ValueError, match="call fit first"):
+            model.predict_probability(table)
+    with pytest.raises(ValueError, match="call fit first"):
+        ReturnModel().odds_ratios()

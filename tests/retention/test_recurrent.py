@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.retention.logistic import ReturnModel
+from clvlib.retention import ReturnModel
 from clvlib.retention.recurrent import CELLS, SequenceModel
 from clvlib.retention.rhythms import make_rhythms
 from clvlib.retention.sequences import WeeklySequences, weekly_sequences, window_totals

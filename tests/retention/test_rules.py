@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from clvlib.datasets.toy import RETENTION_BETAS, RETENTION_HIGH, RETENTION_LOW
-from clvlib.retention.logistic import logistic_probability
+from clvlib.retention import logistic_probability
 from clvlib.retention.rules import (
     Action,
     audit_over_range,
