@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from clvlib.split._door import covers, end_of
+from clvlib.customers._checks import id_order
+from clvlib.customers._days import days_of, midnight_after, wall_moment
+from clvlib.split._door import covers
 
-__all__ = ["Diary", "as_time", "cuts_of", "days_of", "read_diary"]
+__all__ = ["Diary", "cuts_of", "read_diary"]
 
 
 class Diary(NamedTuple):
@@ -47,7 +49,8 @@ def read_diary(lines: pd.DataFrame, inactive_days: int) -> Diary:
     """Days of the lines; a line below zero is a refund. ValueError: no purchase at all."""
     amount, day = lines["amount"].to_numpy(dtype=float), days_of(lines["timestamp"])
     is_purchase = amount >= 0
-    buyers = pd.Index(lines.loc[is_purchase, "customer_id"].unique()).sort_values()
+    buyers = pd.Index(lines.loc[is_purchase, "customer_id"].unique())
+    buyers = buyers[id_order(buyers)]
     if not len(buyers):
         raise ValueError(f"{len(lines)} lines and none of them a purchase: all amounts are below zero")
     code = buyers.get_indexer(lines["customer_id"])
@@ -77,7 +80,7 @@ def read_diary(lines: pd.DataFrame, inactive_days: int) -> Diary:
 
 def cuts_of(lines: pd.DataFrame, dates: Any) -> np.ndarray:
     """Days since 1970 of the dates, in order; None is the midnight after the last line. ValueError as they should."""
-    end, zone = end_of(lines), lines["timestamp"].dt.tz
+    end, zone = midnight_after(lines["timestamp"]), lines["timestamp"].dt.tz
     if dates is None:
         dates = [end]
     elif isinstance(dates, str) or not isinstance(dates, Iterable):
@@ -97,17 +100,6 @@ def cuts_of(lines: pd.DataFrame, dates: Any) -> np.ndarray:
     return cuts
 
 
-def days_of(times: pd.Series) -> np.ndarray:
-    """Calendar days since 1970 on the times' own clock."""
-    return times.dt.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def as_time(days: np.ndarray, zone: Any) -> pd.Series:
-    """The midnights at which the days begin, in the time zone."""
-    times = pd.Series(days.astype("datetime64[D]").astype("datetime64[us]"))
-    return times if zone is None else times.dt.tz_localize(zone)
-
-
 def _running(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     """Sums so far within each customer; entries of a customer stand together."""
     total = np.cumsum(values)
@@ -117,16 +109,7 @@ def _running(values: np.ndarray, code: np.ndarray) -> np.ndarray:
 
 
 def _midnight(date: Any, zone: Any) -> pd.Timestamp:
-    try:
-        moment = pd.Timestamp(date)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"as_of {date!r} is no date ({error}); write it as '1997-10-01'") from error
-    if moment is pd.NaT:
-        raise ValueError(f"as_of {date!r} is no date; write it as '1997-10-01'")
-    if moment.tz is None and zone is not None:
-        moment = moment.tz_localize(zone)
-    if str(moment.tz) != str(zone):
-        raise ValueError(f"as_of {date} is of the time zone {moment.tz}, the log of {zone}; write it as a date")
+    moment = wall_moment(date, zone)
     if moment != moment.normalize():
         raise ValueError(f"as_of {date} lies within a day, and purchases count by days; give the midnight after it")
     return moment

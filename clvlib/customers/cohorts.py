@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import share
+from clvlib.customers._days import in_zone, wall_ages
 from clvlib.metrics.intervals import wilson_interval
-from clvlib.rfm import age_lines, cohort_ages
+from clvlib.rfm import cohort_ages
 
 __all__ = ["CohortTriangles", "cohort_triangles"]
 
@@ -96,7 +98,7 @@ def cohort_triangles(
     >>> triangles.cumulative.loc["2024-01"].tolist()
     [15.0, 30.0]
     """
-    aged = age_lines(lines, as_of=as_of)
+    aged, zone = wall_ages(lines, as_of)
     came = cohort_ages(aged, cohort=cohort, period_days=period_days)
     n_cohorts, n_ages = len(came.labels), int(came.lived.max())
     age = aged.day // period_days
@@ -122,11 +124,12 @@ def cohort_triangles(
         revenue=revenue,
         cumulative=revenue.cumsum(axis=1),
         period_days=period_days,
-        as_of=aged.as_of,
+        as_of=in_zone(aged.as_of, zone),
     )
 
 
 def _with_interval(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    level = share("level", level)
     ends = [
         wilson_interval(int(buyers), int(customers), level=level)
         for buyers, customers in zip(table["buyers"], table["customers"], strict=True)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import share, whole, whole_days
+from clvlib.customers._days import wall_ages
 from clvlib.customers._spells import spells_of
-from clvlib.customers._wanted import positive, whole_days
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
-from clvlib.rfm import AgedLines, age_lines
+from clvlib.rfm import AgedLines
 
 __all__ = ["flag_table"]
 
@@ -33,12 +34,13 @@ def flag_table(
     """Of the customers called lost at ``as_of``, how many bought in the ``horizon_days`` after it, by which rule?
 
     lines: the whole log; what lies before ``as_of`` says who is silent, the ``horizon_days`` from it on say who was
-    wrongly called lost. predictions: ``customer_id`` and ``probability_alive`` of a model that knew lines before
-    ``as_of`` only (this cannot be seen from here); one row for everybody who had bought by then, others are left out.
-    threshold_days: one silence or several.
+    wrongly called lost. predictions: ``customer_id`` and ``probability_alive``, or any other one column
+    ``probability_…`` (of a purchase, say), of a model that knew lines before ``as_of`` only (this cannot be seen from
+    here): it ranks the customers, nothing else of it is read; one row for everybody who had bought by then, others are
+    left out. threshold_days: one silence or several.
 
     Returns two rows a threshold: ``threshold_days``; ``rule``, "silence" (silent at ``as_of`` for that long or longer)
-    and "probability_alive" (as many customers, those with the lowest); ``customers``; ``flagged``; ``false_alarms``;
+    and the name of the column (as many customers, those with the lowest); ``customers``; ``flagged``; ``false_alarms``;
     ``false_alarm_rate`` = false_alarms / flagged with ``low`` and ``high``; ``caught_share``, which share of those who
     did not buy in the horizon was flagged; ``difference``, the rate minus that of silence at the same threshold, with
     ``difference_low`` and ``difference_high``. A rate of nobody is NaN.
@@ -62,27 +64,29 @@ def flag_table(
     0            silence        2           1.0               0.5           0.5
     1  probability_alive        2           0.0               0.0           1.0
     """
-    thresholds, horizon = whole_days("threshold_days", threshold_days), positive("horizon_days", horizon_days)
-    known, end = spells_of(lines, as_of), age_lines(lines).as_of
+    thresholds, horizon = whole_days("threshold_days", threshold_days), whole("horizon_days", horizon_days)
+    level = share("level", level)
+    known, end = spells_of(lines, as_of), wall_ages(lines, None)[0].as_of
     cut = known.as_of
     if cut != cut.normalize():
         raise ValueError(f"as_of={cut} is no midnight; silence is counted in days, write it as '{cut.date()}'")
-    if cut + pd.DateOffset(days=horizon) > end:
+    if cut + pd.Timedelta(days=horizon) > end:
         raise ValueError(
             f"the outcome window of {horizon} days from {cut.date()} on reaches beyond the log, which ends at "
             f"{end.date()}; choose an earlier as_of or a shorter horizon_days"
         )
-    alive = _alive(predictions, known.customer_id)
-    back = known.customer_id.isin(_buyers(age_lines(lines, as_of=cut + pd.DateOffset(days=horizon)), cut)).to_numpy()
+    name, alive = _ranking(predictions, known.customer_id)
+    later, _ = wall_ages(lines, cut + pd.Timedelta(days=horizon))
+    back = known.customer_id.isin(_buyers(later, cut)).to_numpy()
     silent, n_customers, stayed_away = known.watched[known.last], len(back), int((~back).sum())
     rows = []
     for threshold in thresholds:
         by_silence = (silent >= threshold).astype(float)
         n = int(by_silence.sum())
-        for rule, flag in {"silence": by_silence, "probability_alive": _lowest(alive, n)}.items():
+        for rule, flag in {"silence": by_silence, name: _lowest(alive, n)}.items():
             wrong, caught = min(float(flag[back].sum()), n), float(flag[~back].sum())
             low, high = wilson_interval(wrong, n, level=level) if n else (np.nan, np.nan)
-            share = caught / stayed_away if stayed_away else np.nan
+            found = caught / stayed_away if stayed_away else np.nan
             difference = (flag - by_silence) * back
             between = [np.nan] * 3
             if n and n_customers > 1:
@@ -90,7 +94,7 @@ def flag_table(
                 # the number of flags is the rule's, not chance's: only who is among the customers is drawn anew
                 between = [float(x) * n_customers / n for x in (difference.mean(), *ends)]
             rate = wrong / n if n else np.nan
-            rows.append([threshold, rule, n_customers, n, wrong, rate, low, high, share, *between])
+            rows.append([threshold, rule, n_customers, n, wrong, rate, low, high, found, *between])
     names = [
         *("threshold_days", "rule", "customers", "flagged", "false_alarms", "false_alarm_rate", "low", "high"),
         *("caught_share", "difference", "difference_low", "difference_high"),
@@ -98,12 +102,14 @@ def flag_table(
     return pd.DataFrame(rows, columns=names)
 
 
-def _alive(predictions: pd.DataFrame, customer_id: pd.Series) -> np.ndarray:
-    """The probability of each customer in order, checked."""
+def _ranking(predictions: pd.DataFrame, customer_id: pd.Series) -> tuple[str, np.ndarray]:
+    """The column that ranks, and its probability for each customer in order, checked."""
     if not isinstance(predictions, pd.DataFrame):
         kind = type(predictions).__name__
         raise ValueError(f"predictions must be a DataFrame with customer_id and probability_alive, not {kind}")
-    missing = [name for name in ("customer_id", "probability_alive") if name not in predictions]
+    named = [name for name in predictions if str(name).startswith("probability_")]
+    ranking = named[0] if len(named) == 1 else "probability_alive"
+    missing = [name for name in ("customer_id", ranking) if name not in predictions]
     if missing:
         raise ValueError(
             f"predictions has no column {' and no '.join(missing)}, but {', '.join(map(str, predictions.columns))}; "
@@ -114,7 +120,7 @@ def _alive(predictions: pd.DataFrame, customer_id: pd.Series) -> np.ndarray:
         raise ValueError(
             f"customer_id is there twice in {twice} of {len(predictions)} rows; hand in one row a customer"
         )
-    given = pd.to_numeric(predictions["probability_alive"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    given = pd.to_numeric(predictions[ranking], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     place = pd.Index(predictions["customer_id"]).get_indexer(pd.Index(customer_id))
     if (place < 0).any():
         raise ValueError(
@@ -125,16 +131,16 @@ def _alive(predictions: pd.DataFrame, customer_id: pd.Series) -> np.ndarray:
     wrong = ~((alive >= 0) & (alive <= 1))
     if wrong.any():
         raise ValueError(
-            f"probability_alive is missing or outside 0 to 1 for {int(wrong.sum())} of {len(alive)} customers; "
+            f"{ranking} is missing or outside 0 to 1 for {int(wrong.sum())} of {len(alive)} customers; "
             "mend the model that gave it"
         )
-    return alive
+    return ranking, alive
 
 
 def _buyers(aged: AgedLines, cut: pd.Timestamp) -> pd.Series:
     """Who bought at the cut or after it, as far as these lines go."""
-    first = aged.customers["first_purchase"].dt.tz_localize(None).dt.normalize()
-    until_cut = ((cut.tz_localize(None) - first) // pd.Timedelta(days=1)).to_numpy()
+    first = aged.customers["first_purchase"].dt.normalize()
+    until_cut = ((cut - first) // pd.Timedelta(days=1)).to_numpy()
     after = aged.bought & (aged.day >= until_cut[aged.code])
     return aged.customers["customer_id"].iloc[np.flatnonzero(np.bincount(aged.code[after], minlength=len(first)))]
 

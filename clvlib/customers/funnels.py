@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvlib.customers._wanted import known_until, positive
+from clvlib.customers._checks import share, whole
+from clvlib.customers._days import known_until
 from clvlib.metrics.intervals import wilson_interval
 from clvlib.split import checked_lines
 
@@ -79,6 +80,11 @@ def session_funnel(sessions: pd.DataFrame, steps: _Steps | Sequence[str], *, lev
         )
     if isinstance(steps, str) or not isinstance(steps, Mapping | Sequence):
         raise ValueError(f"steps must be a list of events or a mapping of rules by name, not {steps!r}")
+    unnamed = [step for step in steps if not isinstance(step, str)]
+    if unnamed:
+        raise ValueError(
+            f"steps are called by names, and {unnamed[0]!r} is none; write them as in ['view', 'purchase']"
+        )
     if not len(steps):
         raise ValueError("steps is empty; name at least one, as in ['view', 'cart', 'purchase']")
     if sessions.empty:
@@ -150,7 +156,7 @@ def customer_funnel(
         raise ValueError(f"no event lies before {end}; choose a later as_of")
     left_out = 0
     if within_days is not None:
-        span = pd.Timedelta(days=positive("within_days", within_days))
+        span = pd.Timedelta(days=whole("within_days", within_days))
         first = events.groupby("customer_id")["timestamp"].transform("min")
         watched = first + span <= end
         left_out = events.loc[~watched, "customer_id"].nunique()
@@ -262,6 +268,7 @@ def _names(table: pd.DataFrame) -> str:
 
 def _funnel(units: str, counts: Mapping[str, int | None], level: float) -> pd.DataFrame:
     """The table of a funnel from its counts; None is not recorded."""
+    level = share("level", level)
     recorded = [count for count in counts.values() if count is not None]
     if not recorded or recorded[0] == 0:
         raise ValueError(
@@ -274,10 +281,10 @@ def _funnel(units: str, counts: Mapping[str, int | None], level: float) -> pd.Da
         if count is None:
             rows.append((name, None, np.nan, np.nan, np.nan, np.nan, "not recorded"))
             continue
-        share, low, high = np.nan, np.nan, np.nan
+        of_previous, low, high = np.nan, np.nan, np.nan
         if before:
-            share, (low, high) = count / before, wilson_interval(count, before, level=level)
-        rows.append((name, count, count / recorded[0], share, low, high, ""))
+            of_previous, (low, high) = count / before, wilson_interval(count, before, level=level)
+        rows.append((name, count, count / recorded[0], of_previous, low, high, ""))
         before = count
     names = ["step", units, "share_of_first", "share_of_previous", "low", "high", "note"]
     return pd.DataFrame(rows, columns=names).astype({units: "Int64"})

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import frame, share, whole, whole_days
 from clvlib.customers._spells import spells_of
-from clvlib.customers._wanted import positive, share, whole_days
 from clvlib.metrics.intervals import wilson_interval
 
 __all__ = ["inactivity_curve", "inactivity_threshold", "own_thresholds"]
@@ -61,7 +61,7 @@ def inactivity_curve(
     0               5       3         1         0              0.33       1
     1              15       2         0         0              0.00       1
     """
-    thresholds, horizon = whole_days("thresholds_days", thresholds_days), positive("horizon_days", horizon_days)
+    thresholds, horizon = whole_days("thresholds_days", thresholds_days), whole("horizon_days", horizon_days)
     level = share("level", level)
     spells = spells_of(lines, as_of)
     open_for = spells.watched[spells.last]
@@ -104,8 +104,7 @@ def inactivity_threshold(curve: pd.DataFrame, *, max_false_alarm_rate: float) ->
     60
     """
     wanted = share("max_false_alarm_rate", max_false_alarm_rate, ends=True)
-    if not isinstance(curve, pd.DataFrame):
-        raise ValueError(f"the curve must be a DataFrame, not {type(curve).__name__}; take it from inactivity_curve")
+    frame("the curve", curve, (), remedy="take it from inactivity_curve")
     for name in ("threshold_days", "false_alarm_rate"):
         if name not in curve or not pd.api.types.is_numeric_dtype(curve[name]):
             raise ValueError(f"the curve has no column {name} of numbers; take it from inactivity_curve")
@@ -135,19 +134,21 @@ def own_thresholds(
     Unusual is not lost: a weekly customer who is late is soon called, and likelier to be back than a yearly one who is
     not. As a list of the lost it raises more false alarms than one silence for all at the same number of flags.
 
-    Returns one row a customer by ``customer_id``: ``gaps``, ``silent_days`` at ``as_of``, ``threshold_days``, ``own``
-    (bool: from own gaps, not the fallback) and ``silent_too_long`` = silent_days >= threshold_days.
+    Returns one row a customer by ``customer_id``: ``gaps``, ``days_since_last_purchase`` at ``as_of``,
+    ``threshold_days``, ``own`` (bool: from own gaps, not the fallback) and ``silent_too_long`` =
+    days_since_last_purchase >= threshold_days.
 
     ValueError: a quantile that is no share, days or counts below 1, and what :func:`inactivity_curve` refuses.
 
     >>> lines = pd.DataFrame({"customer_id": [*"aaaab"], "amount": 10.0, "timestamp": pd.to_datetime(
     ...     ["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-02-10"])})
-    >>> own_thresholds(lines, fallback_days=90, min_gaps=3)
-      customer_id  gaps  silent_days  threshold_days    own  silent_too_long
-    0           a     3           20               8   True             True
-    1           b     0            1              90  False            False
+    >>> own = own_thresholds(lines, fallback_days=90, min_gaps=3)
+    >>> own[["customer_id", "gaps", "days_since_last_purchase", "threshold_days", "silent_too_long"]]
+      customer_id  gaps  days_since_last_purchase  threshold_days  silent_too_long
+    0           a     3                        20               8             True
+    1           b     0                         1              90            False
     """
-    fallback, least = positive("fallback_days", fallback_days), positive("min_gaps", min_gaps)
+    fallback, least = whole("fallback_days", fallback_days), whole("min_gaps", min_gaps)
     quantile = share("quantile", quantile)
     spells = spells_of(lines, as_of)
     n = int(spells.last.sum())
@@ -166,7 +167,7 @@ def own_thresholds(
         {
             "customer_id": spells.customer_id,
             "gaps": gaps,
-            "silent_days": silent,
+            "days_since_last_purchase": silent,
             "threshold_days": threshold,
             "own": own,
             "silent_too_long": silent >= threshold,

@@ -6,7 +6,8 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from clvlib.customers._wanted import known_until
+from clvlib.customers._checks import check_same_kind, frame, share, whole
+from clvlib.customers._days import days_of, known_until
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
 from clvlib.split._door import checked_lines
 
@@ -34,7 +35,7 @@ _NO_ACTION = "no action stated"
 _FEWEST_CATEGORIES = 5
 _MARKS = {
     "days": ("recent for this shop", "away for a while", "away for long"),
-    "orders": ("buys seldom", "buys at times", "buys often"),
+    "purchase_days": ("buys seldom", "buys at times", "buys often"),
     "spend": ("spends little", "spends some", "spends much"),
 }
 
@@ -67,7 +68,7 @@ def segment_profiles(
     -------
     One row a segment, by mean ``clv`` where given, else by mean spend, highest first: ``segment``, ``customers``,
     ``customer_share``, ``spend_share`` (of all money so far, returns deducted), ``days_since_last_purchase`` (median),
-    ``orders`` (mean purchase days), ``spend`` (mean, currency); ``clv`` and ``next_margin``, means with
+    ``purchase_days`` (mean), ``spend`` (mean, currency); ``clv`` and ``next_margin``, means with
     ``…_low``, ``…_high`` (bootstrap over the segment's customers; NaN for a segment of one); ``in_words``: where the
     segment stands among all customers in the upper, middle or lower third, by the mean of its customers' places;
     ``buys``; ``what_to_do``.
@@ -75,20 +76,23 @@ def segment_profiles(
     ``buys`` is "not recorded" where the log has neither items nor categories, and "nothing distinctive" where nothing
     passes.
 
-    ValueError: columns missing, a customer twice or without a purchase before ``as_of``, a segment missing.
+    ValueError: columns missing, a customer twice or without a purchase before ``as_of``, a segment missing,
+    ``products`` without any of the log's items.
 
     >>> lines = pd.DataFrame({"customer_id": [*"aab"], "amount": [10.0, 30.0, 10.0],
     ...                       "timestamp": pd.to_datetime(["2024-01-01", "2024-01-20", "2024-01-05"])})
     >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "segment": ["champions", "lost"]})
     >>> profile = segment_profiles(customers, lines)
-    >>> profile[["segment", "spend_share", "days_since_last_purchase", "orders", "buys"]]
-         segment  spend_share  days_since_last_purchase  orders          buys
-    0  champions          0.8                       1.0     2.0  not recorded
-    1       lost          0.2                      16.0     1.0  not recorded
+    >>> profile[["segment", "spend_share", "days_since_last_purchase", "purchase_days"]]
+         segment  spend_share  days_since_last_purchase  purchase_days
+    0  champions          0.8                       1.0            2.0
+    1       lost          0.2                      16.0            1.0
     """
+    if actions is not None and not isinstance(actions, Mapping):
+        raise ValueError(f"actions must be a mapping from a segment's name to what to do, not {actions!r}")
     customers, known, end = _checked(customers, lines, as_of)
     habits = _habits(customers, known, end)
-    places = habits[["days", "orders", "spend"]].rank(pct=True) - 0.5 / len(habits)
+    places = habits[["days", "purchase_days", "spend"]].rank(pct=True) - 0.5 / len(habits)
     items = distinctive_items(
         customers, lines, products=products, as_of=end, n_items=n_items, min_buyers=min_buyers, level=level
     )
@@ -104,7 +108,7 @@ def segment_profiles(
             "customer_share": len(own) / len(habits),
             "spend_share": own["spend"].sum() / total if total > 0 else np.nan,
             "days_since_last_purchase": own["days"].median(),
-            "orders": own["orders"].mean(),
+            "purchase_days": own["purchase_days"].mean(),
             "spend": own["spend"].mean(),
         }
         for name in ("clv", "next_margin"):
@@ -178,6 +182,7 @@ def distinctive_items(
     1       B  mugs     150   0.75   2.0
     """
     columns = ["segment", "item", "buyers", "share", "lift", "low", "high"]
+    n_items, min_buyers, level = whole("n_items", n_items), whole("min_buyers", min_buyers), share("level", level)
     customers, known, _ = _checked(customers, lines, as_of)
     label = _labels(known, products)
     if label is None:
@@ -192,7 +197,7 @@ def distinctive_items(
     at = 1 - (1 - level) / max(int((counts >= min_buyers).to_numpy().sum()), 1)
     rows = []
     for name, row in counts.iterrows():
-        for item, buyers in row[row >= max(min_buyers, 1)].items():
+        for item, buyers in row[row >= min_buyers].items():
             low, high = wilson_interval(int(buyers), int(of_segment[name]), level=at)
             everybody = share_of_all[item]
             lift = buyers / of_segment[name] / everybody
@@ -203,17 +208,13 @@ def distinctive_items(
 
 
 def _checked(customers: pd.DataFrame, lines: pd.DataFrame, as_of) -> tuple[pd.DataFrame, pd.DataFrame, pd.Timestamp]:
-    absent = [name for name in ("customer_id", "segment") if name not in customers]
-    if absent or not len(customers):
-        raise ValueError(
-            f"the customer table has {len(customers)} rows and no {', '.join(absent) or 'customer'}; it needs "
-            "customer_id and segment"
-        )
+    frame("the customer table", customers, ("customer_id", "segment"), remedy="one row a customer")
     for name, bad in (("customer_id", customers["customer_id"].duplicated() | customers["customer_id"].isna()),
                       ("segment", customers["segment"].isna())):  # fmt: skip
         if bad.any():
             raise ValueError(f"{name} is missing or repeated in {int(bad.sum())} of {len(customers)} rows of customers")
     lines = checked_lines(lines)
+    check_same_kind("the customer table", customers["customer_id"], pd.Index(lines["customer_id"].unique()))
     end = known_until(lines["timestamp"], as_of)
     return customers, lines[lines["timestamp"] < end], end
 
@@ -221,16 +222,17 @@ def _checked(customers: pd.DataFrame, lines: pd.DataFrame, as_of) -> tuple[pd.Da
 def _habits(customers: pd.DataFrame, known: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     """One row a customer: segment, days since the last purchase, purchase days, spend, and what came along."""
     bought = known[known["amount"] >= 0]
-    day = bought["timestamp"].dt.normalize()
-    by_customer = day.groupby(bought["customer_id"])
+    # days of the calendar: between midnights of a time zone one day a year has 23 hours
+    by_customer = pd.Series(days_of(bought["timestamp"]), bought.index).groupby(bought["customer_id"])
+    today = int(days_of(pd.Series([end]))[0])
     found = pd.DataFrame(
         {
-            "days": (end.normalize() - by_customer.max()).dt.days,
-            "orders": by_customer.nunique(),
+            "days": today - by_customer.max(),
+            "purchase_days": by_customer.nunique(),
             "spend": known.groupby("customer_id")["amount"].sum(),
         }
     ).reindex(customers["customer_id"])
-    without = found["orders"].isna()
+    without = found["purchase_days"].isna()
     if without.any():
         raise ValueError(
             f"{int(without.sum())} of {len(customers)} customers have no purchase before {end.date()}, "
@@ -242,6 +244,13 @@ def _habits(customers: pd.DataFrame, known: pd.DataFrame, end: pd.Timestamp) -> 
 
 def _labels(known: pd.DataFrame, products: pd.DataFrame | None) -> pd.Series | None:
     """What each line is a purchase of, or None where the log does not say."""
+    if products is not None:
+        frame("products", products, (), remedy="hand in item_id with category or item_text, or None")
+        if "item_id" in products and "item_id" in known and not known["item_id"].isin(products["item_id"]).any():
+            raise ValueError(
+                f"none of the {known['item_id'].nunique()} items of the log is in products: item_id is "
+                f"{known['item_id'].dtype} in the log and {products['item_id'].dtype} there; make them one kind"
+            )
     category = known.get("category")
     has_items = "item_id" in known
     if category is None and has_items and products is not None and {"item_id", "category"} <= {*products.columns}:

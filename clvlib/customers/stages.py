@@ -35,9 +35,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvlib.customers._diary import Diary, as_time, cuts_of, days_of, read_diary
+from clvlib.customers._checks import check_same_kind, frame, id_order, number, share, whole
+from clvlib.customers._days import as_time, days_of
+from clvlib.customers._diary import Diary, cuts_of, read_diary
 from clvlib.metrics.intervals import wilson_interval
-from clvlib.split._door import checked_lines, covers, whole
+from clvlib.split._door import checked_lines, covers
 
 __all__ = ["STAGES", "STATES", "lifecycle_stages", "revenue_threshold", "stage_history", "stage_table"]
 
@@ -72,7 +74,7 @@ def lifecycle_stages(
     categories: the stages that these tables can show); ``state``; ``since`` (the day the state began).
 
     ValueError: an ``as_of`` within a day or after the log's end, nobody known by then, a share outside (0, 1), a
-    threshold that is NaN, a column missing.
+    threshold that is NaN, a column missing, ids that are numbers in one table and texts in the other.
 
     >>> lines = pd.DataFrame({
     ...     "customer_id": ["a", "a", "b", "c", "c", "c"], "amount": [9.0, 9.0, 5.0, 4.0, 4.0, 4.0],
@@ -118,15 +120,15 @@ def stage_history(
     2           b  activation     new
     """
     lines, inactive_days = checked_lines(lines), whole("inactive_days", inactive_days)
+    revenue_share = share("revenue_share", revenue_share)
     cuts, zone = cuts_of(lines, dates), lines["timestamp"].dt.tz
     diary = read_diary(lines, inactive_days)
     if revenue_from is None:
         revenue_from = _threshold(_first_spend(diary, cuts), revenue_share)
-    elif np.isnan(revenue_from):
-        raise ValueError("revenue_from is an amount of the log's currency, and is NaN")
-    acquired, brought = _known(zone, customers, events)
-    ids = diary.customers.append(acquired.index.difference(diary.customers))
-    order = np.argsort(ids.to_numpy(dtype=object), kind="stable")
+    revenue_from = number("revenue_from", revenue_from)  # in the log's currency
+    acquired, brought = _known(zone, customers, events, pd.Index(lines["customer_id"].unique()))
+    ids = diary.customers.append(acquired.index.difference(diary.customers, sort=False))
+    order = id_order(ids)
     acquired = acquired.reindex(ids, fill_value=_NEVER).to_numpy()
     brought = brought.reindex(ids, fill_value=_NEVER).to_numpy()
     parts = [_one_date(diary, cut, acquired, brought, order, inactive_days, revenue_from) for cut in cuts]
@@ -156,7 +158,7 @@ def revenue_threshold(lines: pd.DataFrame, *, as_of: Any = None, revenue_share: 
     The smallest spend before ``as_of`` that *at most* this share of the customers has reached: customers who have spent
     the same are on one side of it together. Infinite where nothing cuts off so few.
 
-    ValueError: a share outside (0, 1); others as :func:`lifecycle_stages`.
+    ValueError: a share outside (0, 1), nobody who had bought before ``as_of``; others as :func:`lifecycle_stages`.
 
     >>> lines = pd.DataFrame({"customer_id": list("abcd"), "amount": [1.0, 2.0, 3.0, 3.0],
     ...                       "timestamp": pd.to_datetime(["2024-01-05"] * 4)})
@@ -164,8 +166,12 @@ def revenue_threshold(lines: pd.DataFrame, *, as_of: Any = None, revenue_share: 
     (3.0, inf)
     """
     lines = checked_lines(lines)
+    revenue_share = share("revenue_share", revenue_share)
     cuts = cuts_of(lines, None if as_of is None else [as_of])
-    return _threshold(_first_spend(read_diary(lines, 1), cuts), revenue_share)
+    spend = _first_spend(read_diary(lines, 1), cuts)
+    if not len(spend):
+        raise ValueError(f"no customer is known before {as_time(cuts, None).iloc[-1].date()}; {covers(lines)}")
+    return _threshold(spend, revenue_share)
 
 
 def stage_table(stages: pd.DataFrame) -> pd.DataFrame:
@@ -183,9 +189,7 @@ def stage_table(stages: pd.DataFrame) -> pd.DataFrame:
     1   activation        1.0  1.0
     2    retention        0.0  0.0
     """
-    absent = [name for name in ("stage", "state") if name not in stages]
-    if absent or not len(stages):
-        raise ValueError(f"stages has {len(stages)} rows and no {', '.join(absent) or 'gap'}; use lifecycle_stages")
+    frame("stages", stages, ("stage", "state"), remedy="use lifecycle_stages")
     stage = stages["stage"]
     shown = list(stage.cat.categories) if isinstance(stage.dtype, pd.CategoricalDtype) else list(STAGES)
     cells = pd.crosstab(stage.astype(object), stages["state"].astype(object))
@@ -206,35 +210,34 @@ def _first_spend(diary: Diary, cuts: np.ndarray) -> np.ndarray:
     return next((diary.spend[entry] for _, entry in map(diary.at, cuts) if len(entry)), np.empty(0))
 
 
-def _threshold(spend: np.ndarray, share: float) -> float:
-    if not 0 < share < 1:
-        raise ValueError(f"revenue_share is a share between 0 and 1, got {share}")
+def _threshold(spend: np.ndarray, of_all: float) -> float:
     values, count = np.unique(spend, return_counts=True)
     reached = np.cumsum(count[::-1])[::-1]
-    few = reached <= share * len(spend)
+    few = reached <= of_all * len(spend)
     return float(values[few][0]) if few.any() else float("inf")
 
 
-def _known(zone: Any, customers: pd.DataFrame | None, events: pd.DataFrame | None) -> tuple[pd.Series, pd.Series]:
+def _known(
+    zone: Any, customers: pd.DataFrame | None, events: pd.DataFrame | None, log: pd.Index
+) -> tuple[pd.Series, pd.Series]:
     """By customer, the first day of being known and the day of first bringing another one."""
     known, brought = [pd.Series([], index=pd.Index([], dtype="str"), dtype=np.int64)] * 2
     if customers is not None:
-        table = _timed(customers, "customers", "acquired", zone)
+        table = _timed(customers, "customers", "acquired", zone, log)
         known = table.groupby("customer_id")["day"].min()
         if "referrer_id" in table:
             others = table[table["referrer_id"] != table["customer_id"]]  # a row without a referrer falls out by itself
             brought = others.groupby("referrer_id")["day"].min()
     if events is not None:
-        seen = _timed(events, "events", "timestamp", zone).groupby("customer_id")["day"].min()
+        seen = _timed(events, "events", "timestamp", zone, log).groupby("customer_id")["day"].min()
         known = pd.concat([part for part in (known, seen) if len(part)] or [known]).groupby(level=0).min()
     return known, brought
 
 
-def _timed(table: pd.DataFrame, name: str, time: str, zone: Any) -> pd.DataFrame:
+def _timed(table: pd.DataFrame, name: str, time: str, zone: Any, log: pd.Index) -> pd.DataFrame:
     """The rows with a customer and a time, and the ``day`` of it."""
-    absent = [column for column in ("customer_id", time) if column not in table]
-    if absent:
-        raise ValueError(f"the table {name} has no {', '.join(absent)}; it has {', '.join(map(str, table))}")
+    if not isinstance(table, pd.DataFrame) or not table.empty:  # a table without rows says nothing, and may
+        frame(f"the table {name}", table, ("customer_id", time), remedy="hand in such a table, or None")
     times = table[time]
     if not pd.api.types.is_datetime64_any_dtype(times) or str(times.dt.tz) != str(zone):
         raise ValueError(
@@ -242,6 +245,7 @@ def _timed(table: pd.DataFrame, name: str, time: str, zone: Any) -> pd.DataFrame
             f"{zone or 'no stated zone'}; turn it into such times with pd.to_datetime"
         )
     table = table.dropna(subset=["customer_id", time])
+    check_same_kind(f"the table {name}", table["customer_id"].unique(), log)
     return table.assign(day=days_of(table[time]))
 
 

@@ -18,10 +18,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import check_same_kind, frame, number, whole
+from clvlib.customers._days import days_of
 from clvlib.customers._diary import cuts_of
 from clvlib.customers.stages import STAGES, STATES
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
-from clvlib.split._door import checked_lines, whole
+from clvlib.split._door import checked_lines
 
 __all__ = [
     "NOT_YET",
@@ -100,8 +102,7 @@ def transition_table(history: pd.DataFrame, *, of: _Of = "state") -> pd.DataFram
     >>> table.loc[table["customers"] > 0, ["before", "after", "share"]].to_string(index=False, header=False)
     'new dormant 1.0'
     """
-    if "snapshot_date" not in history:
-        raise ValueError("the history has no snapshot_date; make it with stage_history(lines, dates, ...)")
+    frame("the history", history, ("snapshot_date",), remedy="make it with stage_history(lines, dates, ...)")
     dates = [(date, rows) for date, rows in history.groupby("snapshot_date", sort=True)]
     if len(dates) < 2:
         raise ValueError(f"the history has {len(dates)} date and a transition needs two; give stage_history more")
@@ -146,6 +147,7 @@ def forecast_scores(
     old, new = old[old >= 0], new[old >= 0]
     if len(old) < 2:
         raise ValueError(f"{len(old)} customers are in both tables and a forecast is judged on two or more")
+    frame("the matrix", matrix, states, remedy=f"make it with transition_matrix(..., of={of!r})")
     missing = [name for name in states if name not in matrix.index or name not in matrix.columns]
     if missing:
         raise ValueError(f"the matrix has no {', '.join(missing)}; make it with transition_matrix(..., of={of!r})")
@@ -188,7 +190,8 @@ def value_by_state(
     ``high`` (95 %, bootstrap over customers; NaN for fewer than two); and ``margin_per_return``, its mean over those
     who came back, in currency (NaN where nobody did), with ``return_low``, ``return_high`` over these alone.
 
-    ValueError: a horizon that reaches beyond the log's end (what is not recorded would look like staying away).
+    ValueError: a horizon that reaches beyond the log's end (what is not recorded would look like staying away);
+    customers of ``stages`` who should have bought before the date and have not; others as :func:`transition_counts`.
 
     >>> lines = pd.DataFrame({"customer_id": ["a", "b", "a"], "amount": [9.0, 9.0, 20.0],
     ...                       "timestamp": pd.to_datetime(["2024-01-05", "2024-01-20", "2024-02-10"])})
@@ -204,25 +207,25 @@ def value_by_state(
             f"the horizon of {horizon_days} days ends {cut + horizon_days - end} days after the log; "
             "choose an earlier as_of or a shorter horizon"
         )
-    if not 0 < margin_rate <= 1:
+    if not 0 < number("margin_rate", margin_rate) <= 1:
         raise ValueError(f"margin_rate is a share in (0, 1], got {margin_rate}")
-    absent = [name for name in ("customer_id", of) if name not in stages]
-    if absent:
-        raise ValueError(f"stages has no {', '.join(absent)}; make it with lifecycle_stages")
-    day = lines["timestamp"].dt.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
+    ids, code = _coded("stages", stages, of)
+    day = days_of(lines["timestamp"])
+    bought = pd.Index(lines.loc[(day < cut) & (lines["amount"] >= 0).to_numpy(), "customer_id"].unique())
+    _check_buyers(stages, ids, code, of, bought)
     later = lines.loc[(day >= cut) & (day < cut + horizon_days), ["customer_id", "amount"]]
     margin = margin_rate * later.groupby("customer_id")["amount"].sum()
     buyers = later.loc[later["amount"] >= 0, "customer_id"]
     table = pd.DataFrame(
         {
-            "group": stages[of].astype(object).to_numpy(),
-            "margin": margin.reindex(stages["customer_id"], fill_value=0.0).to_numpy(),
-            "back": stages["customer_id"].isin(buyers).to_numpy(),
+            "group": code,
+            "margin": margin.reindex(ids, fill_value=0.0).to_numpy(),
+            "back": ids.isin(buyers),
         }
     )
     rows = []
-    for name in _states(of):
-        own = table[table["group"] == name]
+    for place, name in enumerate(_states(of)):
+        own = table[table["group"] == place]
         if len(own):
             back, margin = int(own["back"].sum()), own["margin"].to_numpy()
             parts = [1000 * margin, margin[own["back"]]]
@@ -236,7 +239,7 @@ def value_by_state(
 
 
 def _states(of: str) -> tuple[str, ...]:
-    if of not in _ORDER:
+    if not isinstance(of, str) or of not in _ORDER:
         raise ValueError(f"of is 'state' or 'stage', got {of!r}")
     return _ORDER[of]
 
@@ -249,24 +252,9 @@ def _mean(values: np.ndarray, **draw: Any) -> tuple[float, float, float]:
 
 def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
     """For each customer of the later date the place of the state before (-1: not yet known) and of the one after."""
-    states = _states(of)
     codes, ids = {}, {}
     for name, table in (("before", before), ("after", after)):
-        absent = [column for column in ("customer_id", of) if column not in table]
-        if absent:
-            raise ValueError(f"{name} has no {', '.join(absent)}; make it with lifecycle_stages")
-        ids[name] = pd.Index(table["customer_id"])
-        twice = int(ids[name].duplicated().sum())
-        if twice:
-            raise ValueError(
-                f"{name} has a second row for a customer in {twice} of {len(table)} rows; give the table of one date"
-            )
-        codes[name] = _codes(table[of], states)
-        unknown = table.loc[codes[name] < 0, of].astype(object).unique()
-        if len(unknown):
-            raise ValueError(
-                f"{name} has a {of} that is missing or none of {', '.join(states)}: {', '.join(map(str, unknown))}"
-            )
+        ids[name], codes[name] = _coded(name, table, of)
     place = ids["after"].get_indexer(ids["before"])
     if (place < 0).any():
         raise ValueError(
@@ -277,6 +265,38 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarr
     old = np.full(len(after), -1)
     old[place] = codes["before"]
     return old, codes["after"]
+
+
+def _coded(name: str, table: pd.DataFrame, of: str) -> tuple[pd.Index, np.ndarray]:
+    """The customers of a table of one date, each there once, and the place of their state."""
+    states = _states(of)
+    frame(name, table, ("customer_id", of), remedy="make it with lifecycle_stages")
+    ids = pd.Index(table["customer_id"])
+    twice = int(ids.duplicated().sum())
+    if twice:
+        raise ValueError(
+            f"{name} has a second row for a customer in {twice} of {len(table)} rows; give the table of one date"
+        )
+    codes = _codes(table[of], states)
+    unknown = table.loc[codes < 0, of].astype(object).unique()
+    if len(unknown):
+        raise ValueError(
+            f"{name} has a {of} that is missing or none of {', '.join(states)}: {', '.join(map(str, unknown))}"
+        )
+    return ids, codes
+
+
+def _check_buyers(stages: pd.DataFrame, ids: pd.Index, code: np.ndarray, of: str, bought: pd.Index) -> None:
+    """Who stands in a state that only a purchase leads to has one in the log."""
+    check_same_kind("stages", ids, bought)
+    may_not = {"state": ["prospect"], "stage": ["acquisition", "referral"]}[of]
+    should = ~np.isin(code, [_states(of).index(name) for name in may_not])
+    without = should & ~ids.isin(bought)
+    if without.any():
+        raise ValueError(
+            f"{int(without.sum())} of {len(ids)} customers of stages have no purchase before as_of in the log, "
+            f"{ids[without][0]!r} among them; make stages from this log at as_of"
+        )
 
 
 def _codes(column: pd.Series, states: tuple[str, ...]) -> np.ndarray:

@@ -244,7 +244,7 @@ def test_own_threshold_is_the_quantile_of_own_gaps_as_numpy_s_higher(steady):
         assert row["own"] == (len(gaps) >= 3)
         expected = np.quantile(gaps, 0.8, method="higher") + 1 if len(gaps) >= 3 else 77
         assert row["threshold_days"] == expected
-        assert row["silent_too_long"] == (row["silent_days"] >= expected)
+        assert row["silent_too_long"] == (row["days_since_last_purchase"] >= expected)
 
 
 def test_own_thresholds_are_a_worse_list_of_the_lost_than_one_silence_for_all():
@@ -252,7 +252,7 @@ def test_own_thresholds_are_a_worse_list_of_the_lost_than_one_silence_for_all():
     own = own_thresholds(lines, fallback_days=120, quantile=0.75, as_of=cut)
     back = own["customer_id"].isin(lines.loc[lines["timestamp"] >= cut, "customer_id"])
     by_own = own["silent_too_long"]
-    silence = own["silent_days"].rank(method="first", ascending=False) <= by_own.sum()
+    silence = own["days_since_last_purchase"].rank(method="first", ascending=False) <= by_own.sum()
     assert back[by_own].sum() > 1.1 * back[silence].sum()
 
 

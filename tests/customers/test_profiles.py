@@ -30,7 +30,7 @@ def test_profile_holds_sizes_money_habits_and_words(shop):
     assert profile.index.tolist() == ["champions", "lost"]
     assert (best["customers"], best["customer_share"]) == (100, 0.5)
     assert best["spend_share"] == pytest.approx(4100 / 5200)
-    assert (best["days_since_last_purchase"], best["orders"], best["spend"]) == (1, 2, 41)
+    assert (best["days_since_last_purchase"], best["purchase_days"], best["spend"]) == (1, 2, 41)
     assert best["clv_low"] == best["clv"] == best["clv_high"] == 50
     assert best["next_margin"] == 2
     assert best["in_words"] == "recent for this shop, buys often, spends much"
@@ -43,7 +43,7 @@ def test_profile_holds_sizes_money_habits_and_words(shop):
 def test_only_what_lies_before_as_of_is_read(shop):
     lines, customers, _ = shop
     early = segment_profiles(customers, lines, as_of="2024-03-20").set_index("segment")
-    assert early.loc["champions", "orders"] == 1
+    assert early.loc["champions", "purchase_days"] == 1
     assert early.loc["champions", "days_since_last_purchase"] == 19
 
 
@@ -99,3 +99,33 @@ def test_bad_tables_are_refused_kindly(shop):
         segment_profiles(customers.assign(segment=[None, *["x"] * 199]), lines)
     with pytest.raises(ValueError, match="customer_id is missing or repeated in 1 of 201"):
         segment_profiles(pd.concat([customers, customers.head(1)]), lines)
+
+
+def test_days_of_silence_are_calendar_days_where_a_night_has_23_hours():
+    times = pd.to_datetime(["2024-03-30", "2024-04-02"])  # the clocks of Berlin went forward on the 31st
+    lines = pd.DataFrame({"customer_id": ["a", "b"], "amount": 1.0, "timestamp": times})
+    segments = pd.DataFrame({"customer_id": ["a", "b"], "segment": ["x", "y"]})
+    for zone in (None, "Europe/Berlin"):
+        profile = segment_profiles(segments, lines.assign(timestamp=times.tz_localize(zone))).set_index("segment")
+        assert profile["days_since_last_purchase"].to_dict() == {"x": 4.0, "y": 1.0}, zone
+
+
+def test_options_and_tables_that_are_none_are_refused_in_words():
+    lines = pd.DataFrame({"customer_id": ["a"], "amount": 1.0, "item_id": ["7"],
+                          "timestamp": pd.to_datetime(["2024-03-30"])})  # fmt: skip
+    segments = pd.DataFrame({"customer_id": ["a"], "segment": ["x"]})
+    items = pd.DataFrame({"item_id": [7], "category": ["tea"]})
+    for options, message in [
+        ({"products": items}, "none of the 1 items of the log is in products"),
+        ({"products": [1]}, "products must be a DataFrame"),
+        ({"n_items": "a"}, "n_items must be a whole number"),
+        ({"min_buyers": "a"}, "min_buyers must be a whole number"),
+        ({"level": "a"}, "level must be a share"),
+        ({"actions": "a"}, "actions must be a mapping"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            segment_profiles(segments, lines, **options)
+    with pytest.raises(ValueError, match="customer table must be a DataFrame"):
+        segment_profiles(None, lines)
+    with pytest.raises(ValueError, match="integer there and string in the log"):
+        segment_profiles(segments.assign(customer_id=[1]), lines)

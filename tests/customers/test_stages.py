@@ -206,7 +206,7 @@ def test_days_are_those_of_the_logs_clock_and_ids_may_be_numbers():
         ({"as_of": pd.NaT}, "no date"),
         ({"as_of": object()}, "no date"),
         ({"as_of": pd.Timestamp("2024-01-06", tz="UTC")}, "time zone"),
-        ({"inactive_days": 0}, "inactive_days must be at least 1"),
+        ({"inactive_days": 0}, "inactive_days must be a whole number of at least 1"),
         ({"inactive_days": 1.5}, "whole number"),
         ({"revenue_share": 1.0}, "between 0 and 1"),
         ({"revenue_from": float("nan")}, "revenue_from"),
@@ -243,3 +243,28 @@ def test_states_are_five_and_stages_end_with_referral():
     # S3 section 2.1 calls the fifth stage recommendation; AARRR's is referral (errata E36)
     assert STAGES == ("acquisition", "activation", "retention", "revenue", "referral")
     assert {"dormant", "reactivated"} <= set(STATES)
+
+
+def test_ids_of_two_kinds_are_refused_or_put_in_order():
+    lines = _lines(("1", "2024-01-05", 5), ("2", "2024-01-09", 5))
+    known = pd.DataFrame({"customer_id": [1, 2], "acquired": pd.to_datetime(["2024-01-05"] * 2)})
+    with pytest.raises(ValueError, match="integer there and string in the log"):
+        lifecycle_stages(lines, inactive_days=30, customers=known)
+    mixed = lines.assign(customer_id=pd.Series([2, "1"], dtype=object))
+    assert lifecycle_stages(mixed, inactive_days=30)["customer_id"].tolist() == [2, "1"]
+
+
+def test_options_of_another_kind_are_refused_in_words():
+    lines = _lines(("a", "2024-01-05", 5), ("a", "2024-01-09", 5))
+    for options, message in [
+        ({"revenue_from": "abc"}, "revenue_from must be a number"),
+        ({"revenue_share": "a"}, "revenue_share must be a share"),
+        ({"revenue_share": None}, "revenue_share must be a share"),
+        ({"customers": [1]}, "the table customers must be a DataFrame"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            lifecycle_stages(lines, inactive_days=30, **options)
+    with pytest.raises(ValueError, match="stages must be a DataFrame"):
+        stage_table(None)
+    with pytest.raises(ValueError, match="no customer is known before 2023-12-31"):
+        revenue_threshold(lines, as_of="2023-12-31")

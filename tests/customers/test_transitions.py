@@ -163,9 +163,35 @@ def test_other_bad_input_is_told_why(history):
         transition_matrix(one, one, of="segment")
     with pytest.raises(ValueError, match="two or more"):
         forecast_scores(pd.DataFrame(), _table(a="new"), _table(a="new"), random_state=0)
-    with pytest.raises(ValueError, match="the matrix has no"):
+    with pytest.raises(ValueError, match="the matrix of 0 rows has no prospect"):
         forecast_scores(pd.DataFrame(), one, one, random_state=0)
     with pytest.raises(ValueError, match="ends 1 days after the log"):
         value_by_state(lines, _table(a="new"), horizon_days=1, **options)
     with pytest.raises(ValueError, match="margin_rate"):
         value_by_state(lines, _table(a="new"), horizon_days=1, margin_rate=0, as_of="2024-01-05", random_state=0)
+
+
+def test_value_by_state_knows_its_customers_and_their_states():
+    lines = pd.DataFrame({"customer_id": ["1", "2", "2"], "amount": 9.0,
+                          "timestamp": pd.to_datetime(["2024-01-05", "2024-01-07", "2024-03-01"])})  # fmt: skip
+    stages = pd.DataFrame({"customer_id": ["1", "2"], "state": ["new", "new"], "stage": "activation"})
+    options = {"as_of": "2024-02-01", "horizon_days": 20, "random_state": 0}
+    assert value_by_state(lines, stages, **options)["customers"].tolist() == [2]
+    for wrong, message in [
+        (stages.assign(customer_id=[1, 2]), "integer there and string in the log"),
+        (stages.assign(customer_id=["1", "x"]), "1 of 2 customers of stages have no purchase before as_of"),
+        (stages.assign(customer_id="1"), "second row for a customer in 1 of 2"),
+        (stages.assign(state=["new", None]), "state that is missing"),
+        (stages.assign(state=["new", "gone"]), "none of prospect, new"),
+        (None, "stages must be a DataFrame"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            value_by_state(lines, wrong, **options)
+    prospect = pd.concat([stages, pd.DataFrame({"customer_id": ["x"], "state": ["prospect"], "stage": "acquisition"})])
+    assert value_by_state(lines, prospect, **options)["state"].tolist() == ["prospect", "new"]
+    with pytest.raises(ValueError, match="margin_rate must be a number"):
+        value_by_state(lines, stages, margin_rate="x", **options)
+    for call in (lambda: transition_counts(None, stages), lambda: transition_table(None),
+                 lambda: forecast_scores(None, stages, stages, random_state=0)):  # fmt: skip
+        with pytest.raises(ValueError, match="must be a DataFrame"):
+            call()
