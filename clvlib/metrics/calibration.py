@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from clvlib.metrics._resampling import codes_of, group_counts
+from clvlib.metrics._resampling import check_level, codes_of, group_counts
 from clvlib.metrics.probability import _bin_codes, _checked
 
 __all__ = ["CalibrationError", "CalibrationLine", "calibration_by_group", "calibration_error", "calibration_line"]
@@ -88,7 +88,7 @@ def calibration_error(
     (0.0, True, True)
     """
     y, p = _checked(outcome, probability)
-    _check_level(level)
+    check_level(level)
     codes = _bin_codes(p, n_bins)
     customer = codes_of(groups, len(y))
     n_customers, found = int(customer.max()) + 1, int(codes.max()) + 1
@@ -126,7 +126,7 @@ def calibration_line(
     0.00, 2.71, from 2.15
     """
     y, p = _checked(outcome, probability)
-    _check_level(level)
+    check_level(level)
     if y.min() == y.max():
         raise ValueError(f"all {len(y)} outcomes are {int(y[0])}: a line needs both; use a longer outcome window")
     customer = codes_of(groups, len(y))
@@ -166,7 +166,7 @@ def calibration_by_group(
     b  2               0.9           0.0      too high
     """
     y, p = _checked(outcome, probability)
-    _check_level(level)
+    check_level(level)
     of = pd.Series(by).reset_index(drop=True)
     if len(of) != len(y) or of.isna().any():
         raise ValueError(f"by has {len(of)} entries, {int(of.isna().sum())} missing, for {len(y)} rows; give one each")
@@ -218,8 +218,3 @@ def _sandwich(design: np.ndarray, y: np.ndarray, mu: np.ndarray, customer: np.nd
     n = int(customer.max()) + 1
     score = np.column_stack([np.bincount(customer, weights=part, minlength=n) for part in (design.T * (y - mu))])
     return bread @ (score.T @ score) @ bread * n / max(n - 1, 1)
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")

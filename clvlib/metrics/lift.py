@@ -5,13 +5,14 @@ a part of the group stands for the same part of its positives, so that no figure
 """
 
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from clvlib.metrics._resampling import row_weights
+from clvlib.metrics._resampling import check_level, row_weights
 from clvlib.metrics._value_kernel import Forecast
 from clvlib.metrics.probability import _both_classes, _checked
 
@@ -46,11 +47,11 @@ def lift_table(
     """
     y, p = _checked(outcome, probability)
     _both_classes(y)
-    wanted = [float(share) for share in shares]
-    if not wanted or not all(0 < share <= 1 for share in wanted):
-        raise ValueError(f"shares are parts of the list in (0, 1], got {wanted}")
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    wanted = list(shares) if isinstance(shares, Iterable) and not isinstance(shares, str) else []
+    if not wanted or not all(isinstance(share, Real) and 0 < share <= 1 for share in wanted):
+        raise ValueError(f"shares are parts of the list in (0, 1], as in [0.1, 0.5], got {shares!r}")
+    wanted = [float(share) for share in wanted]
+    check_level(level)
     forecast = Forecast(y, p)
     captured = np.array([forecast.captured(np.ones((1, len(y))), share)[0] for share in wanted])
     draws = np.concatenate(

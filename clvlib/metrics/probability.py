@@ -5,6 +5,7 @@ a 1, shape (n,), each between 0 and 1; anything else is a ValueError that says h
 """
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from clvlib.metrics._resampling import row_weights
+from clvlib.metrics._resampling import check_level, row_weights
 from clvlib.metrics._value_kernel import Forecast
 from clvlib.metrics.intervals import wilson_interval
 
@@ -156,6 +157,7 @@ def score_table(outcome: ArrayLike, forecasts: Mapping[str, ArrayLike], *, n_bin
     >>> score_table([1, 0, 0, 1], {"sure": [0.9, 0.1, 0.1, 0.9]}).loc["sure", ["brier", "roc_auc"]].round(2).tolist()
     [0.01, 1.0]
     """
+    _check_forecasts(forecasts)
     rows = {}
     for name, probability in forecasts.items():
         parts = brier_decomposition(outcome, probability, n_bins=n_bins)
@@ -206,10 +208,10 @@ def score_differences(
     """
     if measure not in _SIGNS:
         raise ValueError(f"measure is {measure!r}; it must be one of {', '.join(_SIGNS)}")
+    _check_forecasts(forecasts)
     if baseline not in forecasts:
         raise ValueError(f"no forecast is called {baseline!r}; there are {', '.join(map(str, forecasts))}")
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    check_level(level)
     score = {name: _weighted_score(*_checked(outcome, p), measure, name) for name, p in forecasts.items()}
     n = len(np.asarray(outcome))
     whole = {name: float(each(np.ones((1, n)))[0]) for name, each in score.items()}
@@ -226,6 +228,11 @@ def score_differences(
         verdict = "baseline" if name == baseline else verdict
         rows[name] = [whole[name], whole[name] - whole[baseline], low, high, verdict]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[measure, "difference", "low", "high", "verdict"])
+
+
+def _check_forecasts(forecasts: Mapping[str, ArrayLike]) -> None:
+    if not isinstance(forecasts, Mapping) or not forecasts:
+        raise ValueError(f"forecasts are at least one by name, as in {{'model': probability}}, not {forecasts!r:.80}")
 
 
 def _weighted_score(y: np.ndarray, p: np.ndarray, measure: str, name: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -275,7 +282,7 @@ def _binned(y: np.ndarray, p: np.ndarray, n_bins: int) -> pd.DataFrame:
 
 def _bin_codes(p: np.ndarray, n_bins: int) -> np.ndarray:
     """Bins of equally many rows by probability, numbered from 0; equal probabilities never part."""
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    if isinstance(n_bins, bool) or not isinstance(n_bins, Integral) or n_bins < 1:
+        raise ValueError(f"n_bins must be a whole number of at least 1, got {n_bins!r}")
     edges = np.unique(np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1], method="higher"))
     return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1]

@@ -1,11 +1,28 @@
 """What models and rules are asked with, checked before anything is counted."""
 
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 
-__all__ = ["check_fitted", "checked_probability", "group_codes"]
+from clvlib.metrics._resampling import check_level, group_codes
+
+__all__ = [
+    "check_fitted",
+    "check_level",
+    "checked_numbers",
+    "checked_probability",
+    "checked_table",
+    "day_starts",
+    "group_codes",
+    "number",
+    "on_the_wall",
+    "true_or_false",
+]
 
 
 def check_fitted(model: object, attribute: str) -> None:
@@ -25,20 +42,54 @@ def checked_probability(probability: ArrayLike) -> np.ndarray:
     return p
 
 
-def group_codes(groups: ArrayLike | None, n: int, *, ordered: bool = False) -> np.ndarray:
-    """Codes from 0 of which rows belong together; every row for itself without groups.
+def checked_table(table: Any, *needed: str, made_with: str = "snapshot_table(lines, …)") -> pd.DataFrame:
+    """The table, if it is one and has the ``needed`` columns; else a ValueError that says how to make one."""
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(f"expected a table made with {made_with}, not {type(table).__name__}")
+    if absent := [name for name in needed if name not in table]:
+        known = ", ".join(map(str, table.columns))
+        raise ValueError(f"the table has no {' and no '.join(absent)}, but {known}; make it with {made_with}")
+    return table
 
-    ordered: codes in the order of the groups' names, so that the order of the rows decides nothing; numbers come before
-    texts. ValueError for another number of entries than rows, or a missing one.
-    """
-    if groups is None:
-        return np.arange(n)
-    code, names = pd.factorize(np.asarray(groups))
-    if code.shape != (n,):
-        raise ValueError(f"groups has {code.size} entries for {n} rows; they must match one to one")
-    if (code < 0).any():
-        raise ValueError(f"groups: {int((code < 0).sum())} of {n} rows are missing; whose they are must be known")
-    if ordered:
-        rank = sorted(range(len(names)), key=lambda i: (isinstance(names[i], str), names[i]))
-        code = np.argsort(rank)[code]
-    return code
+
+def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf) -> float:
+    """A finite number from ``low`` to ``high``, and nothing that only looks like one."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not np.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value!r}")
+    return float(value)
+
+
+def checked_numbers(name: str, values: Any) -> list:
+    """Several values in a list, at least one; each is for the caller to judge."""
+    if isinstance(values, str) or not isinstance(values, Iterable) or not len(listed := list(values)):
+        raise ValueError(f"{name} are a list of at least one number, not {values!r}")
+    return listed
+
+
+def true_or_false(name: str, values: ArrayLike, n: int) -> np.ndarray:
+    """Booleans of shape (n,); ValueError for another length, and for what is missing or neither true nor false."""
+    given = pd.Series(np.asarray(values)) if np.ndim(values) == 1 else None
+    if given is None or len(given) != n:
+        raise ValueError(f"{name} has shape {np.shape(values)} for {n} outcomes; it needs one entry for each")
+    if given.isna().any():
+        raise ValueError(f"{name} is missing in {int(given.isna().sum())} of {n} rows")
+    if given.dtype != bool and not given.isin([0, 1]).all():
+        raise ValueError(f"{name} is not true or false in all of {n} rows; a rule is, as in probability < 0.1")
+    return given.to_numpy(dtype=bool)
+
+
+def day_starts(days: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
+    """The first moment of each day (midnights on the wall) in a time zone whose clocks may change at midnight."""
+    if zone is None:
+        return days
+    # a midnight that the clocks leave out is the moment they go on to; of two midnights the earlier one is the first
+    return days.tz_localize(zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), dtype=bool))
+
+
+def on_the_wall(moments: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """The same moments without their time zone; the first moment of a day is its midnight, whatever the clocks did."""
+    wall = moments.tz_localize(None)
+    midnights = wall.normalize()
+    return midnights.where(day_starts(midnights, moments.tz) == moments, wall)

@@ -15,9 +15,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from clvlib.rfm._customers import coded
+from clvlib.rfm import coded
 
-__all__ = ["COMPILED_FROM", "Log", "Rows", "compiled_pass", "counting_pass", "log_of", "one_pass", "sessions_of"]
+__all__ = [
+    "COMPILED_FROM",
+    "Log",
+    "Rows",
+    "compiled_pass",
+    "counting_pass",
+    "log_of",
+    "one_pass",
+    "order_codes",
+    "sessions_of",
+]
 
 #: Lines within the windows, counted once a window, from which the kernel pays for loading numba at its first call.
 COMPILED_FROM = 1_000_000
@@ -62,8 +72,10 @@ def log_of(lines: pd.DataFrame) -> Log:
     time = (stamps.dt.tz_localize(None) if stamps.dt.tz is not None else stamps).to_numpy(dtype="datetime64[us]")
     names = coded(lines["customer_id"])
     kind = lines["customer_id"].dtype
-    order = _codes(lines["order_id"]) if "order_id" in lines else None
-    item = _codes(lines["item_id"], missing=-1) if "item_id" in lines else None
+    if twice := [name for name in ("order_id", "item_id") if isinstance(lines.get(name), pd.DataFrame)]:
+        raise ValueError(f"the log has more than one column {' and '.join(twice)}; drop or rename all but one")
+    order = order_codes(lines["order_id"], time) if "order_id" in lines else None
+    item = _codes(lines["item_id"]) if "item_id" in lines else None
     columns = [names.codes - names.low, time, lines["amount"].to_numpy(dtype=float), order, item]
     if (time[1:] < time[:-1]).any():
         by_time = np.argsort(time, kind="stable")
@@ -173,6 +185,11 @@ def sessions_of(
     """Distinct sessions with an event in the window, for each row of a table; shape (n_rows,)."""
     ids = pd.Index(customer_id.unique())
     code = ids.get_indexer(events["customer_id"])
+    if not (code >= 0).any():
+        raise ValueError(
+            f"none of the {len(ids)} customers is in the {len(events)} events: ids are {customer_id.dtype} in the log "
+            f"and {events['customer_id'].dtype} in the events; give both the same kind, as in astype(str)"
+        )
     time = events["timestamp"]
     time = (time.dt.tz_localize(None) if time.dt.tz is not None else time).to_numpy(dtype="datetime64[us]")
     order = np.argsort(time, kind="stable")
@@ -187,11 +204,21 @@ def sessions_of(
     return cells[date * len(ids) + ids.get_indexer(customer_id)].astype(float)
 
 
-def _codes(column: pd.Series, *, missing: int | None = None) -> np.ndarray:
-    """Small integers from 0 that are equal where entries are; missing ones count as one entry, or have a code."""
-    names = coded(column) if missing is None or not column.isna().any() else None
+def order_codes(order: pd.Series, time: np.ndarray) -> np.ndarray:
+    """Small integers, equal where two lines of a customer are one order; without an id, those of one day are one."""
+    codes = _codes(order)
+    unknown = codes < 0
+    if unknown.any():
+        day = pd.factorize(time[unknown].astype("datetime64[D]").astype(np.int64))[0]
+        codes[unknown] = codes.max(initial=-1) + 1 + day
+    return codes
+
+
+def _codes(column: pd.Series) -> np.ndarray:
+    """Small integers from 0 that are equal where entries are; -1 where one is missing."""
+    names = coded(column) if not column.isna().any() else None
     if names is None or isinstance(names, np.ndarray):
-        return pd.factorize(column, use_na_sentinel=missing is not None)[0].astype(np.int32)
+        return pd.factorize(column)[0].astype(np.int32)
     return (names.codes - names.low).astype(np.int32)
 
 

@@ -12,8 +12,11 @@ observation window: who did nothing for so long is not about to leave, but has l
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from clvlib.retention._checks import checked_table, day_starts, on_the_wall
+from clvlib.retention._design import feature_matrix
 from clvlib.retention._snapshot_passes import log_of, one_pass, sessions_of
 from clvlib.retention.splits import SnapshotSplit, customer_draw, split_snapshots
 from clvlib.split._door import checked_lines, moments, whole
@@ -46,8 +49,8 @@ def snapshot_dates(
 ) -> pd.DatetimeIndex:
     """At which midnights does the log hold both windows in full? Every ``step_days``, back from the last possible one.
 
-    With a time zone, its midnights. ValueError: no lines, times that are missing or no times, a length below one day,
-    or a log shorter than the two windows together.
+    With a time zone, its midnights, or the first moment of a day whose midnight the clocks leave out. ValueError: no
+    lines, times that are missing or no times, a length below one day, or a log shorter than the two windows together.
 
     >>> lines = pd.DataFrame({"timestamp": pd.to_datetime(["2024-01-01 09:00", "2024-02-20 17:00"])})
     >>> [date.date().isoformat() for date in snapshot_dates(lines)]
@@ -63,7 +66,7 @@ def snapshot_dates(
             f"the log covers {(end - start).days} days, from {start.date()} to before {end.date()}; a snapshot needs "
             f"{observation_days} + {outcome_days}: use a longer log or shorter windows"
         )
-    return pd.date_range(last, first, freq=f"-{step_days}D")[::-1].tz_localize(lines["timestamp"].dt.tz)
+    return day_starts(pd.date_range(last, first, freq=f"-{step_days}D")[::-1], lines["timestamp"].dt.tz)
 
 
 def snapshot_table(
@@ -85,7 +88,7 @@ def snapshot_table(
     Returns one row a customer and date, ordered by date and customer:
 
     ``customer_id``, ``snapshot_date``;
-    ``orders`` distinct orders (purchase days in a log without ``order_id``);
+    ``orders`` distinct orders; lines without an ``order_id`` are one order a purchase day;
     ``spend`` sum of the purchases, currency;
     ``days_since_last_purchase`` calendar days from the last purchase to the cut, 1 is the day before;
     ``mean_gap_days`` mean days between purchase days, the window's length where there was only one;
@@ -95,11 +98,13 @@ def snapshot_table(
     ``came_back`` whether there was a purchase in the outcome window (bool), unless ``outcome_days`` is None.
 
     An order (article, session) that reaches into the window counts in full, one that lies outside not at all. All
-    dates are made in one pass over the log, of any length.
+    dates are made in one pass over the log, of any length. ``attrs["outcome_days"]`` keeps the window for
+    :func:`split_snapshots`.
 
     ValueError: no date, a date twice, a window that reaches beyond the log (what is not recorded would look like
     staying away), nobody who bought in any of the windows, a column that is missing, of the wrong kind (moments of
-    several time zones in one column are no times) or has missing entries.
+    several time zones in one column are no times), stands there twice or has missing entries, events of none of the
+    customers.
 
     >>> lines = pd.DataFrame({
     ...     "customer_id": ["a", "a", "b", "a"], "amount": [10.0, 20.0, 5.0, 30.0],
@@ -114,7 +119,7 @@ def snapshot_table(
     outcome_days = None if outcome_days is None else whole("outcome_days", outcome_days)
     lines = checked_lines(lines)
     dates = _dates(lines, snapshot_dates, observation_days, outcome_days)
-    cuts = dates.tz_localize(None).to_numpy()
+    cuts = on_the_wall(dates).to_numpy()
     log = log_of(lines)
     rows = one_pass(log, cuts, observation_days, outcome_days)
     if rows is None:
@@ -127,18 +132,23 @@ def snapshot_table(
         events = _checked_events(events, lines, dates, observation_days)
         sessions = sessions_of(events, table["customer_id"], rows.date, cuts, observation_days)
         table.insert(len(table.columns) - (outcome_days is not None), "sessions", sessions)
+    if outcome_days is not None:
+        table.attrs["outcome_days"] = outcome_days
     return table
 
 
 def varying_features(table: pd.DataFrame) -> list[str]:
     """Which of :data:`FEATURES` (and ``sessions``) does this table have that are not the same for everybody?
 
-    A log without refunds has ``refund_amount`` 0 throughout; a model cannot learn from that and says so.
+    A log without refunds has ``refund_amount`` 0 throughout; a model cannot learn from that and says so. ValueError: no
+    table, or a feature with entries that are NaN, infinite, negative or no number.
 
     >>> varying_features(pd.DataFrame({"orders": [1.0, 2.0], "spend": [3.0, 4.0], "refund_amount": [0.0, 0.0]}))
     ['orders', 'spend']
     """
-    return [name for name in (*FEATURES, *_FROM_EVENTS) if name in table and table[name].nunique() > 1]
+    names = [name for name in (*FEATURES, *_FROM_EVENTS) if name in checked_table(table)]
+    x = feature_matrix(table, names)
+    return [name for name, column in zip(names, x.T, strict=True) if len(column) and np.ptp(column) > 0]
 
 
 def _covered(lines: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -155,7 +165,7 @@ def _dates(lines: pd.DataFrame, dates: Any, observation_days: int, outcome_days:
     if known.has_duplicates:
         raise ValueError(f"{int(known.duplicated().sum())} of {len(known)} snapshot dates stand there twice")
     start, end = _covered(lines)
-    cuts = known.tz_localize(None)
+    cuts = on_the_wall(known)
     begins, ends = cuts - pd.Timedelta(days=observation_days), cuts + pd.Timedelta(days=outcome_days or 0)
     outside = (begins < start) | (ends > end)
     if outside.any():
@@ -178,7 +188,7 @@ def _checked_events(
     if zones[0] != zones[1]:
         raise ValueError(f"the events' times are of time zone {zones[0]}, the log's of {zones[1]}; make them the same")
     start, end = _covered(events)
-    cuts = dates.tz_localize(None)
+    cuts = on_the_wall(dates)
     first, last = cuts[0] - pd.Timedelta(days=observation_days), cuts[-1]
     if first < start or last > end:
         raise ValueError(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from clvlib.retention._checks import checked_table, day_starts, on_the_wall
 from clvlib.split._door import whole
 
 __all__ = ["SnapshotSplit", "customer_draw", "split_snapshots"]
@@ -24,7 +25,7 @@ def split_snapshots(
     table: pd.DataFrame,
     *,
     cut: Any,
-    outcome_days: int = 7,
+    outcome_days: int | None = None,
     calibration_days: int = 90,
     disjoint_share: float | None = None,
     random_state: int = 0,
@@ -41,31 +42,39 @@ def split_snapshots(
     for what the second loses by learning from fewer customers.
 
     table: any with ``snapshot_date`` (and ``customer_id``, to part customers). cut: date or Timestamp, a bare date is
-    its midnight. disjoint_share: between 0 and 1, exclusive; None parts no customers. random_state: of the draw.
+    its midnight. outcome_days: of the table, whose window is known where it comes from :func:`snapshot_table`; a longer
+    one keeps the pieces farther apart. disjoint_share: between 0 and 1, exclusive; None parts no customers.
+    random_state: of the draw.
 
-    ValueError: a column is missing, a share outside (0, 1), no date as a cut, or a piece would be empty; the message
-    says what the table covers.
+    ValueError: a column or a date is missing, ``outcome_days`` below the table's own or told by nobody, a share outside
+    (0, 1), no date as a cut, or a piece would be empty; the message says what the table covers.
 
     >>> dates = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-01-28", "2024-02-01"])
-    >>> pieces = split_snapshots(pd.DataFrame({"snapshot_date": dates}), cut="2024-02-01", calibration_days=14)
+    >>> pieces = split_snapshots(pd.DataFrame({"snapshot_date": dates}), cut="2024-02-01", outcome_days=7,
+    ...                          calibration_days=14)
     >>> [len(piece) for piece in pieces]
     [1, 1, 1]
     """
-    outcome_days, calibration_days = whole("outcome_days", outcome_days), whole("calibration_days", calibration_days)
-    date = _column(table, "snapshot_date")
+    date = checked_table(table, "snapshot_date")["snapshot_date"]
+    outcome_days = _window(table, outcome_days)
+    calibration_days = whole("calibration_days", calibration_days)
     if not len(table):
         raise ValueError("the table has no snapshots; make it with snapshot_table")
     if not pd.api.types.is_datetime64_any_dtype(date):
         raise ValueError(f"snapshot_date holds {date.dtype}, not times, in {len(date)} rows; use pd.to_datetime")
-    cut = _moment(cut, date)
-    level_from = cut - pd.DateOffset(days=calibration_days)
-    end = date + pd.DateOffset(days=outcome_days)
+    if date.isna().any():
+        raise ValueError(f"snapshot_date is missing in {int(date.isna().sum())} of {len(date)} rows; drop them first")
+    # windows are days of the calendar: counted on the wall, where no day is an hour longer than another
+    cut = on_the_wall(pd.DatetimeIndex([_moment(cut, date)]))[0]
+    date = pd.Series(on_the_wall(pd.DatetimeIndex(date)), index=date.index)
+    level_from, end = cut - pd.Timedelta(days=calibration_days), date + pd.Timedelta(days=outcome_days)
     masks = {"train": end <= level_from, "calibrate": (date >= level_from) & (end <= cut), "test": date >= cut}
     in_time = {name: int(mask.sum()) for name, mask in masks.items()}
     if disjoint_share is not None:
         if not isinstance(disjoint_share, Real) or not 0 < disjoint_share < 1:
             raise ValueError(f"disjoint_share is the share of customers kept for the test, in (0, 1): {disjoint_share}")
-        apart = customer_draw(_column(table, "customer_id"), random_state=random_state) < disjoint_share
+        customer = checked_table(table, "customer_id")["customer_id"]
+        apart = customer_draw(customer, random_state=random_state) < disjoint_share
         masks = {name: mask & (apart if name == "test" else ~apart) for name, mask in masks.items()}
     for name, mask in masks.items():
         if not mask.any():
@@ -83,7 +92,7 @@ def customer_draw(customer_id: ArrayLike, *, random_state: int = 0) -> np.ndarra
 
     To part customers (``customer_draw(ids) < 0.5``) or deal them to k folds (``(k * customer_draw(ids)).astype(int)``)
     in such a way that a later table, with other windows or more customers, puts nobody on the other side. A hash of the
-    id as text and of ``random_state``; 1 and "1" are one customer. Shape (n,).
+    id as text and of ``random_state``; 1, 1.0 and "1" are one customer. Shape (n,).
 
     >>> customer_draw(["a", "b", "a"]).round(3).tolist()
     [0.816, 0.417, 0.816]
@@ -93,18 +102,25 @@ def customer_draw(customer_id: ArrayLike, *, random_state: int = 0) -> np.ndarra
     code, known = pd.factorize(np.asarray(customer_id, dtype=object))
     if (code < 0).any():
         raise ValueError(f"customer_id is missing in {int((code < 0).sum())} of {len(code)} rows; drop them and say so")
-    text = np.array([str(name) for name in known], dtype=object)
+    # a column of whole numbers becomes one of floats as soon as a table with a gap is joined to it
+    whole_number = [isinstance(name, Real) and float(name).is_integer() for name in known]
+    text = np.array([str(int(k) if w else k) for k, w in zip(known, whole_number, strict=True)], dtype=object)
     number = pd.util.hash_array(text, hash_key=f"{int(random_state):016x}"[-16:], categorize=False)
     return (number >> np.uint64(11)).astype(float)[code] / 2.0**53
 
 
-def _column(table: pd.DataFrame, name: str) -> pd.Series:
-    if not isinstance(table, pd.DataFrame):
-        raise ValueError(f"snapshots are a table made with snapshot_table, not {type(table).__name__}")
-    if name not in table:
-        known = ", ".join(map(str, table.columns))
-        raise ValueError(f"the table has no {name}, but {known}; make it with snapshot_table")
-    return table[name]
+def _window(table: pd.DataFrame, asked: Any) -> int:
+    """The outcome window to keep clear of: as asked, never less than the one the table was made with."""
+    own = table.attrs.get("outcome_days")
+    if asked is None and own is None:
+        raise ValueError("the table does not say how long its outcome windows are; give outcome_days, as in 7")
+    days = whole("outcome_days", own if asked is None else asked)
+    if own is not None and days < own:
+        raise ValueError(
+            f"outcome_days={days}, but the table's outcomes were watched for {own} days: outcomes of one piece would "
+            f"reach into the next; use {own}"
+        )
+    return days
 
 
 def _moment(cut: Any, date: pd.Series) -> pd.Timestamp:
@@ -116,7 +132,7 @@ def _moment(cut: Any, date: pd.Series) -> pd.Timestamp:
         raise ValueError(f"cut={cut!r} is no date; write it as '2024-02-01'")
     zone = date.dt.tz
     if zone is not None and moment.tz is None:
-        return moment.tz_localize(zone)
+        return day_starts(pd.DatetimeIndex([moment]), zone)[0]
     if str(moment.tz) != str(zone):
         raise ValueError(
             f"the cut {cut} is a moment of the time zone {moment.tz}, and the snapshots are of "

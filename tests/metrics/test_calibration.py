@@ -124,7 +124,10 @@ def test_by_group_finds_the_group_that_is_off_and_no_other():
         ([], [], {}, "non-empty"),
         ([0, 1], [0.1, 0.2], {"groups": ["a"]}, "match one to one"),
         ([0, 1], [0.1, 0.2], {"groups": ["a", "a"]}, "at least 2"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "1 of 2 rows are missing"),
+        ([0, 1], [0.1, 0.2], {"groups": [1.0, np.nan]}, "1 of 2 rows are missing"),
         ([0, 1], [0.1, 0.2], {"level": 95}, "level"),
+        ([0, 1], [0.1, 0.2], {"level": "a"}, "level"),
     ],
 )
 def test_wrong_input_is_refused_with_a_reason(measure, outcome, probability, options, message):
@@ -137,3 +140,12 @@ def test_one_class_only_has_no_line_and_groups_need_a_name_each():
         calibration_line([0, 0, 0], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="1 missing, for 2 rows"):
         calibration_by_group([0, 1], [0.1, 0.2], ["a", None])
+
+
+def test_customers_with_numbers_and_with_names_are_all_customers():
+    came, p = drawn(300)
+    mixed = np.array([1, "b", 3] * 100, dtype=object)
+    by_number = calibration_error(came, p, groups=np.tile([1, 9, 3], 100), random_state=0)
+    assert calibration_error(came, p, groups=mixed, random_state=0) == by_number
+    with pytest.raises(ValueError, match="n_resamples must be a whole number"):
+        calibration_error(came, p, n_resamples=2.5)

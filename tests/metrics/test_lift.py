@@ -62,7 +62,7 @@ def test_one_class_only_is_refused(curve):
         curve([0, 0, 0], [0.1, 0.2, 0.3])
 
 
-@pytest.mark.parametrize("shares", [[], [0.0], [1.5]])
+@pytest.mark.parametrize("shares", [[], [0.0], [1.5], 0.1, ["a"], None])
 def test_shares_outside_the_list_are_refused(shares):
     with pytest.raises(ValueError, match="shares are parts"):
         lift_table([0, 1], [0.1, 0.2], shares=shares)
@@ -92,6 +92,7 @@ def test_a_difference_of_nothing_is_not_shown(forecast):
     ("options", "message"),
     [
         ({"baseline": "c"}, "no forecast is called 'c'"),
+        ({"baseline": "a", "level": "a"}, "level is a share"),
         ({"baseline": "a", "measure": "f1"}, "one of brier, log_loss, roc_auc"),
         ({"baseline": "a", "measure": "log_loss"}, "a: 1 sure things failed"),
     ],

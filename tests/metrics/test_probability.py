@@ -112,3 +112,15 @@ def test_wrong_input_is_refused_with_a_reason(score, outcome, probability, messa
 def test_one_class_only_cannot_be_ranked(score):
     with pytest.raises(ValueError, match="all 3 outcomes are 0"):
         score([0, 0, 0], [0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize("n_bins", [0, 2.5, "a", True])
+def test_bins_are_a_whole_number(n_bins):
+    with pytest.raises(ValueError, match="n_bins must be a whole number of at least 1"):
+        reliability_table([0, 1], [0.1, 0.2], n_bins=n_bins)
+
+
+@pytest.mark.parametrize("forecasts", [{}, None, [0.1, 0.2]])
+def test_a_table_of_no_forecast_is_refused(forecasts):
+    with pytest.raises(ValueError, match="at least one by name"):
+        score_table([0, 1], forecasts)

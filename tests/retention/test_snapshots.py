@@ -391,3 +391,62 @@ def test_windows_are_whole_days(lines, days):
 def test_a_date_that_is_none_is_refused(lines, date):
     with pytest.raises(ValueError, match="is no date"):
         snapshot_table(lines, snapshot_dates=[date])
+
+
+def test_events_of_another_kind_of_ids_are_refused_instead_of_counting_nobody(shop):
+    events = shop.tables["events"].dropna(subset="customer_id")
+    events = events.assign(customer_id=pd.factorize(events["customer_id"])[0])
+    with pytest.raises(ValueError, match=r"none of the .* is in the .* events: ids are str in the log and int64"):
+        snapshot_table(shop.lines, snapshot_dates=["2023-03-01"], events=events)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("rows", [slice(None), slice(1)])
+def test_a_feature_that_is_not_known_is_not_dropped_as_constant(wrong, rows):
+    table = pd.DataFrame({"orders": [1.0, 2.0, 3.0], "spend": 4.0})
+    table.loc[rows, "spend"] = wrong
+    with pytest.raises(ValueError, match=r"spend: . of 3 rows are NaN, infinite"):
+        varying_features(table)
+
+
+def test_lines_without_an_order_are_one_order_a_day(by):
+    days = pd.to_datetime(
+        ["2024-01-01 07:00", "2024-01-10 08:00", "2024-01-10 09:00", "2024-01-12 07:00", "2024-01-13 07:00"]
+    )
+    lines = pd.DataFrame(
+        {"customer_id": "a", "amount": 1.0, "timestamp": days, "order_id": ["x", None, None, None, "x"]}
+    )
+    lines = pd.concat([lines, lines.assign(customer_id="b", order_id=None)])
+    table = snapshot_table(lines, snapshot_dates=["2024-01-14"], observation_days=10, outcome_days=None)
+    assert table["orders"].tolist() == [3, 3], "two days and x; three days"
+
+
+def test_a_column_that_stands_there_twice_is_refused(lines):
+    twice = pd.concat([lines, lines[["order_id"]]], axis=1)
+    with pytest.raises(ValueError, match="more than one column order_id"):
+        snapshot_table(twice, snapshot_dates=["2024-03-01"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "changes"), [("America/Sao_Paulo", "2018-11-04"), ("America/Havana", "2023-11-05")], ids=["no", "two"]
+)
+def test_a_day_without_a_midnight_or_with_two_begins_with_its_first_moment(zone, changes):
+    start = pd.Timestamp(changes)
+    wall = pd.DataFrame({"customer_id": [*"aabab"], "amount": 1.0})
+    wall["timestamp"] = start + pd.to_timedelta([-480, -120, -1, 2, 216], unit="h")
+    local = wall.assign(timestamp=wall["timestamp"].dt.tz_localize(zone, ambiguous=True))
+    options = {"observation_days": 9, "outcome_days": 2}
+    dates = snapshot_dates(local, step_days=1, **options)
+    first = (
+        pd.Timestamp(changes + " 01:00", tz=zone)
+        if zone.endswith("Paulo")
+        else pd.Timestamp(changes).tz_localize(zone, ambiguous=True)
+    )
+    assert first in dates
+    ours = snapshot_table(local, snapshot_dates=dates, **options)
+    plain = snapshot_table(wall, snapshot_dates=snapshot_dates(wall, step_days=1, **options), **options)
+    pd.testing.assert_frame_equal(ours.drop(columns="snapshot_date"), plain.drop(columns="snapshot_date"))
+    pieces = split_snapshots(ours, cut=changes, calibration_days=3)
+    assert pieces.test["snapshot_date"].min() == first
+    same = split_snapshots(plain, cut=changes, calibration_days=3)
+    assert [len(piece) for piece in pieces] == [len(piece) for piece in same]

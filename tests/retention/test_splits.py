@@ -7,6 +7,7 @@ from scipy.stats import kstest
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
+from clvlib.retention.snapshots import snapshot_dates, snapshot_table
 from clvlib.retention.splits import customer_draw, split_snapshots
 
 OPTIONS = {"cut": "2024-07-01", "outcome_days": 7, "calibration_days": 60}
@@ -41,6 +42,7 @@ def test_a_customer_stays_on_her_side_in_another_table_and_order(table):
     few = table.sample(50, random_state=0)
     assert (customer_draw(few["customer_id"]) == drawn[~drawn.index.duplicated()][few["customer_id"]]).all()
     assert (customer_draw([1, 2]) == customer_draw(["1", "2"])).all()
+    assert (customer_draw([1.0, 2.5]) == customer_draw(["1", "2.5"])).all(), "a gap elsewhere makes numbers floats"
     assert (customer_draw(["c1"], random_state=1) != customer_draw(["c1"])).all()
 
 
@@ -98,5 +100,23 @@ def test_tables_that_cannot_be_parted_are_refused(table):
         split_snapshots([1], **OPTIONS)
     with pytest.raises(ValueError, match="snapshot_date holds str, not times, in 20800 rows"):
         split_snapshots(table.assign(snapshot_date="2024"), **OPTIONS)
+    with pytest.raises(ValueError, match="snapshot_date is missing in 2 of 20800 rows"):
+        split_snapshots(table.assign(snapshot_date=table["snapshot_date"].mask(table.index < 2)), **OPTIONS)
+    with pytest.raises(ValueError, match="does not say how long its outcome windows are"):
+        split_snapshots(table, cut="2024-07-01")
     with pytest.raises(ValueError, match="missing in 1 of 2 rows"):
         customer_draw(["a", None])
+
+
+def test_no_split_is_nearer_than_the_outcomes_of_the_table(table):
+    days = pd.date_range("2024-01-01", periods=200)
+    lines = pd.DataFrame({"customer_id": "a", "amount": 1.0, "timestamp": days})
+    dates = snapshot_dates(lines, step_days=5, outcome_days=30)
+    snapshots = snapshot_table(lines, snapshot_dates=dates, outcome_days=30)
+    options = {"cut": dates[-1], "calibration_days": 36}
+    for known in (snapshots, snapshots[snapshots["orders"] > 0].assign(more=1.0), pd.concat([snapshots, snapshots])):
+        with pytest.raises(ValueError, match="outcome_days=7, but the table's outcomes were watched for 30 days"):
+            split_snapshots(known, outcome_days=7, **options)
+        pieces = split_snapshots(known, **options)
+        assert pieces.calibrate["snapshot_date"].max() + pd.Timedelta(days=30) <= dates[-1]
+    assert len(split_snapshots(snapshots, outcome_days=31, **options).train)
