@@ -53,11 +53,12 @@ def checked_table(table: Any, *needed: str, made_with: str = "snapshot_table(lin
 
 
 def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf) -> float:
-    """A finite number from ``low`` to ``high``, and nothing that only looks like one."""
+    """A finite number, a share where it ends at 1 and an amount where it only begins; nothing that looks like one."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not np.isfinite(value):
         raise ValueError(f"{name} must be a finite number, not {value!r}")
     if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value!r}")
+        kind = "a share between 0 and 1" if high == 1 else f"an amount of {'zero' if low == 0 else low} or more"
+        raise ValueError(f"{name} is {kind}, not {value!r}")
     return float(value)
 
 

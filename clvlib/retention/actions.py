@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clvlib.retention._checks import number, true_or_false
+
 __all__ = ["Action", "break_even_effect", "break_even_probability", "realised_profit"]
 
 
@@ -40,19 +42,23 @@ class Action:
     discount_per_return: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high <= 1:
-            raise ValueError(f"{self.name}: need 0 <= low <= high <= 1, got {self.low} and {self.high}")
-        if not 0 <= self.assumed_effect <= 1:
-            raise ValueError(f"{self.name}: assumed_effect is a share between 0 and 1, got {self.assumed_effect}")
-        if not (0 <= self.cost_per_contact < np.inf and 0 <= self.discount_per_return < np.inf):
-            raise ValueError(f"{self.name}: costs are amounts of zero or more")
+        for share in ("low", "high", "assumed_effect"):
+            number(f"{self.name}: {share}", getattr(self, share), low=0, high=1)
+        for amount in ("cost_per_contact", "discount_per_return"):
+            number(f"{self.name}: {amount}", getattr(self, amount), low=0)
+        if self.low > self.high:
+            raise ValueError(f"{self.name}: need low <= high, got {self.low} and {self.high}")
 
     def fires(self, probability: np.ndarray) -> np.ndarray:
         """For which customers, shape (n,), as booleans."""
         return (probability >= self.low) & ((probability < self.high) | (self.high == 1))
 
     def profit(self, probability: np.ndarray, *, value_per_return: float) -> np.ndarray:
-        """Expected profit of contacting each customer, in currency, shape (n,); see the module for the formula."""
+        """Expected profit of contacting each customer, in currency, shape (n,); see the module for the formula.
+
+        ValueError, here and below: a ``value_per_return`` that is no finite number.
+        """
+        value_per_return = number("value_per_return", value_per_return)
         extra = self.assumed_effect * (1 - probability)
         return (
             extra * (value_per_return - self.discount_per_return)
@@ -68,7 +74,7 @@ def break_even_probability(action: Action, *, value_per_return: float) -> float:
     >>> break_even_probability(coupon, value_per_return=6.0)
     0.26666666666666666
     """
-    gain = action.assumed_effect * (value_per_return - action.discount_per_return)
+    gain = action.assumed_effect * (number("value_per_return", value_per_return) - action.discount_per_return)
     at_zero, slope = gain - action.cost_per_contact, gain + action.discount_per_return
     if at_zero <= 0:
         return 0.0
@@ -85,8 +91,9 @@ def break_even_effect(mean_probability: float, action: Action, *, value_per_retu
     >>> round(break_even_effect(0.2, coupon, value_per_return=6.0), 3)
     0.075
     """
+    mean_probability = number("mean_probability", mean_probability, low=0, high=1)
     lost = action.discount_per_return * mean_probability + action.cost_per_contact
-    won = (1 - mean_probability) * (value_per_return - action.discount_per_return)
+    won = (1 - mean_probability) * (number("value_per_return", value_per_return) - action.discount_per_return)
     return float(lost / won) if won > 0 else float("inf")
 
 
@@ -95,15 +102,14 @@ def realised_profit(outcome: ArrayLike, treated: ArrayLike, action: Action, *, v
 
     outcome: shape (n,), whether each came back untreated. Only the effect is assumed here, no predicted probability: an
     untreated returner costs the discount, one who stayed away is brought back with ``assumed_effect``. Not treated: 0.
+    ValueError: an outcome outside 0 to 1, ``treated`` missing or neither true nor false.
 
     >>> coupon = Action("coupon", assumed_effect=0.10, cost_per_contact=0.10, discount_per_return=1.0)
     >>> realised_profit([0, 1, 1], [True, True, False], coupon, value_per_return=6.0).round(2).tolist()
     [0.4, -1.1, 0.0]
     """
     came = np.asarray(outcome, dtype=float)
-    acted = np.asarray(treated, dtype=bool)
-    if came.shape != acted.shape:
-        raise ValueError(f"outcome {came.shape} and treated {acted.shape} must be equally long")
+    acted = true_or_false("treated", treated, came.size)
     wrong = ~((came >= 0) & (came <= 1))
     if wrong.any():
         raise ValueError(f"{int(wrong.sum())} of {came.size} outcomes are NaN or outside 0 to 1; give came_back")

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from clvlib.metrics.intervals import bootstrap_interval
-from clvlib.retention._checks import checked_probability, group_codes
+from clvlib.retention._checks import checked_numbers, checked_probability, group_codes, true_or_false
 from clvlib.retention.actions import Action, break_even_effect, break_even_probability, realised_profit
 
 __all__ = ["effect_sensitivity", "flip_effects", "policy_table"]
@@ -53,7 +53,9 @@ def policy_table(
     if came.ndim != 1 or not len(came):
         raise ValueError(f"outcome must be one non-empty array, got shape {came.shape}")
     treatments = {"nobody": np.zeros(len(came), bool), "everybody": np.ones(len(came), bool)}
-    treatments |= {name: _treated(name, treated, len(came)) for name, treated in policies.items()}
+    if not isinstance(policies, Mapping):
+        raise ValueError(f"policies are whom each treats, by name, as in {{'low': p < 0.1}}, not {policies!r:.80}")
+    treatments |= {name: true_or_false(f"policy {name!r}", treated, len(came)) for name, treated in policies.items()}
     code = group_codes(groups, len(came), ordered=True)
     if isinstance(random_state, np.random.Generator):
         random_state = int(random_state.integers(2**32))  # one seed for all: every policy meets the same draws
@@ -90,7 +92,7 @@ def effect_sensitivity(
 
     Columns: ``assumed_effect``, ``break_even_probability``, ``share_treated`` (customers below it), and expected profit
     in currency per customer (treated or not): ``rule`` (the action's own low and high), ``everyone``, ``break_even``
-    (those below the break-even probability). Doing nothing earns 0.
+    (those below the break-even probability). Doing nothing earns 0. ValueError: no effect, or one outside 0 to 1.
 
     >>> coupon = Action("coupon", high=0.5, cost_per_contact=0.10, discount_per_return=1.0)
     >>> table = effect_sensitivity([0.1, 0.4], coupon, value_per_return=6.0, effects=[0.02, 0.1])
@@ -101,7 +103,7 @@ def effect_sensitivity(
     """
     p = checked_probability(probability)
     rows = []
-    for effect in effects:
+    for effect in checked_numbers("effects", effects):
         tried = replace(action, assumed_effect=effect)
         edge = break_even_probability(tried, value_per_return=value_per_return)
         each = tried.profit(p, value_per_return=value_per_return)
@@ -182,18 +184,6 @@ def flip_effects(
     table = pd.DataFrame(rows)
     table["effect"] = table["effect"].where(table["effect"] <= 1)
     return table
-
-
-def _treated(name: str, treated: ArrayLike, n: int) -> np.ndarray:
-    acted = np.asarray(treated)
-    if acted.shape != (n,):
-        raise ValueError(f"policy {name!r} has shape {acted.shape} for {n} outcomes; it needs one entry for each")
-    values = pd.Series(acted)
-    if values.isna().any():
-        raise ValueError(f"policy {name!r} is missing in {int(values.isna().sum())} of {n} rows")
-    if acted.dtype != bool and not values.isin([0, 1]).all():
-        raise ValueError(f"policy {name!r} is not true or false in all of {n} rows; a rule is, as in probability < 0.1")
-    return acted.astype(bool)
 
 
 def _interval(each: np.ndarray, options: dict) -> tuple[float, float]:

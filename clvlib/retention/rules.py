@@ -17,11 +17,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
 from clvlib.metrics.intervals import wilson_interval
-from clvlib.retention._checks import checked_probability, group_codes
+from clvlib.retention._checks import check_level, checked_probability, group_codes
 from clvlib.retention._formula import Formula
 from clvlib.retention.actions import Action, break_even_effect, break_even_probability, realised_profit
 from clvlib.retention.policies import effect_sensitivity, flip_effects, policy_table
 from clvlib.retention.thresholds import BestThreshold, best_threshold
+from clvlib.split._door import whole
 
 __all__ = [
     "Action",
@@ -125,8 +126,7 @@ def audit_rule(
     0  0.5   0.8          2    0.5
     """
     p = checked_probability(probability)
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    check_level(level)
     code = group_codes(groups, len(p))
     rows = []
     for action in _named(actions):
@@ -193,8 +193,7 @@ def audit_over_range(
     0  coupon     False       0  0.0000
     1    care      True  577466  0.9998
     """
-    if n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+    n_samples = whole("n_samples", n_samples)
     formula = Formula(intercept, coefficients, ranges)
     grid, (below, above) = formula.grid(), formula.continuous_ends()
     if below == above:
@@ -225,7 +224,8 @@ def audit_over_range(
 
 
 def _named(actions: Sequence[Action]) -> Sequence[Action]:
-    if isinstance(actions, Action) or not all(isinstance(action, Action) for action in actions):
+    listed = isinstance(actions, Sequence) and not isinstance(actions, str)
+    if not listed or not all(isinstance(action, Action) for action in actions):
         raise ValueError(f"a rule is a list of actions, as in [Action('coupon', high=0.5)], not {actions!r}")
     names = [action.name for action in actions]
     if not names or len(set(names)) < len(names):

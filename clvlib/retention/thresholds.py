@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clvlib.metrics.intervals import bootstrap_interval
-from clvlib.retention._checks import checked_probability, group_codes
+from clvlib.retention._checks import check_level, checked_probability, group_codes
 from clvlib.retention.actions import Action, realised_profit
+from clvlib.split._door import whole
 
 __all__ = ["BestThreshold", "best_threshold"]
 
@@ -76,10 +77,8 @@ def best_threshold(
     gain = realised_profit(outcome, np.ones(np.shape(outcome), bool), action, value_per_return=value_per_return)
     if p.shape != gain.shape:
         raise ValueError(f"probability {p.shape} and outcome {gain.shape} must be equally long")
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+    check_level(level)
+    n_resamples = whole("n_resamples", n_resamples)
     group = group_codes(groups, len(p))
     order = np.argsort(p, kind="stable")
     p, gain, group = p[order], gain[order], group[order]

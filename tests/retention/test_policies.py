@@ -127,6 +127,7 @@ def test_no_effect_is_enough_where_a_return_brings_nothing_or_all_come_anyway():
         (lambda **o: policy_table([0, 1], {"all": [True]}, COUPON, **o), r"'all' has shape \(1,\) for 2 outcomes"),
         (lambda **o: policy_table([0, 1], {"p": [0.2, 0.7]}, COUPON, **o), "'p' is not true or false"),
         (lambda **o: policy_table([0, 1], {"p": [None, True]}, COUPON, **o), "missing in 1 of 2"),
+        (lambda **o: policy_table([0, 1], None, COUPON, **o), "by name"),
         (lambda **o: policy_table([0, np.nan], {}, COUPON, **o), "1 of 2 outcomes are NaN"),
         (lambda **o: policy_table([0, 1], {}, COUPON, groups=["a"], **o), "match one to one"),
         (lambda **o: policy_table([0, 1], {"x": [1, 0]}, COUPON, groups=["a", "a"], **o), "more customers"),
