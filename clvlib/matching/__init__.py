@@ -27,7 +27,6 @@ from clvlib.matching.offering.margins import (
     add_days_silent,
     add_expected_margin,
     item_margins,
-    line_margins,
 )
 from clvlib.matching.offering.reasons import add_reasons
 from clvlib.matching.offering.rerank import rerank_by_margin, tradeoff_table
@@ -73,7 +72,6 @@ __all__ = [
     "interactions_table",
     "item_margins",
     "leak_table",
-    "line_margins",
     "offer_outcomes",
     "planted_order",
     "regret_table",

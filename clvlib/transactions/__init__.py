@@ -2,6 +2,7 @@
 
 from clvlib.transactions.errors import LogError
 from clvlib.transactions.ledger import Ledger
+from clvlib.transactions.margins import known_margin_rate, line_margins
 from clvlib.transactions.read import read_transactions
 
-__all__ = ["Ledger", "LogError", "read_transactions"]
+__all__ = ["Ledger", "LogError", "known_margin_rate", "line_margins", "read_transactions"]

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from clvlib.matching.baskets.rule_validation import Baskets, check_rules
-from clvlib.matching.offering.margins import line_margins
+from clvlib.transactions import line_margins
 
 __all__ = ["cross_sell_table", "offer_outcomes"]
 

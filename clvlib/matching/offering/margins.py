@@ -7,38 +7,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-__all__ = ["PurchaseProbability", "add_days_silent", "add_expected_margin", "item_margins", "line_margins"]
+from clvlib.transactions import line_margins
+
+__all__ = ["PurchaseProbability", "add_days_silent", "add_expected_margin", "item_margins"]
 
 _PAIR = ["customer_id", "item_id"]
-
-
-def line_margins(lines: pd.DataFrame, *, margin_rate: float) -> pd.Series:
-    """What does each line of a log leave after the cost of goods? Currency, index of ``lines``.
-
-    amount - unit_cost * quantity where the line has both; elsewhere amount * ``margin_rate``, a share in (0, 1] that
-    somebody has to answer for. A return takes its margin back. Shipping, staff and advertising are not in it.
-
-    ValueError: a log without ``amount``, with ``unit_cost`` but no ``quantity``, or with an amount that is not
-    finite; a ``margin_rate`` outside (0, 1].
-
-    >>> lines = pd.DataFrame({"amount": [10.0, 8.0], "quantity": [2.0, 1.0], "unit_cost": [3.0, None]})
-    >>> line_margins(lines, margin_rate=0.25).tolist()
-    [4.0, 2.0]
-    """
-    if not 0 < margin_rate <= 1:
-        raise ValueError(f"margin_rate is a share of the amount in (0, 1], got {margin_rate}.")
-    needed = ["amount", "quantity"] if "unit_cost" in lines.columns else ["amount"]
-    for column in needed:
-        if column not in lines.columns:
-            raise ValueError(f"Margins need a column {column}; there are {', '.join(map(str, lines.columns))}.")
-    bad = int((~np.isfinite(lines["amount"].to_numpy(dtype=float))).sum())
-    if bad:
-        raise ValueError(f"{bad} of {len(lines)} lines have an amount that is missing or infinite; drop them first.")
-    margin = lines["amount"] * margin_rate
-    if "unit_cost" in lines.columns:
-        known = lines["amount"] - lines["unit_cost"].astype(float) * lines["quantity"].astype(float)
-        margin = known.where(np.isfinite(known), margin)
-    return margin.rename("margin")
 
 
 def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int | None = None) -> pd.DataFrame:
@@ -52,12 +25,12 @@ def item_margins(lines: pd.DataFrame, *, margin_rate: float, horizon_days: int |
 
     Returns
     -------
-    Columns ``item_id``; ``margin``, currency a purchase: all margins of the item's lines (:func:`line_margins`, so
+    Columns ``item_id``; ``margin``, currency a purchase: all margins of the item's lines (``line_margins``, so
     returns are deducted) / its purchases; ``purchases``, their number; ``margin_share``, those margins as a share of
     the amount, ``margin_rate`` where that is not positive; ``known_cost``, the share of its lines whose cost the log
     has, 0 where ``margin_rate`` stands for all.
 
-    ValueError: what :func:`line_margins` refuses, a missing column, no purchase at all, a horizon below one day.
+    ValueError: what ``line_margins`` refuses, a missing column, no purchase at all, a horizon below one day.
 
     >>> lines = pd.DataFrame({"customer_id": ["a", "a", "b"], "item_id": ["x", "x", "y"], "amount": [4.0, 6.0, 1.0],
     ...     "timestamp": pd.to_datetime(["2024-01-01", "2024-01-05", "2024-01-06"])})

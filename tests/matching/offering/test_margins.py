@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from clvlib.matching import PurchaseProbability, add_days_silent, add_expected_margin, item_margins, line_margins
+from clvlib.matching import PurchaseProbability, add_days_silent, add_expected_margin, item_margins
 from clvlib.split import temporal_split
+from clvlib.transactions import line_margins
 
 
 @pytest.fixture
