@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import frame
+
 __all__ = ["checked_numbers", "checked_table", "recency_frequency_money"]
 
 _MAKE = "make it with clvlib.rfm.rfm_summary(lines, ...) or clvlib.value.customer_features(lines, ...)"
@@ -13,10 +15,7 @@ _MAKE = "make it with clvlib.rfm.rfm_summary(lines, ...) or clvlib.value.custome
 
 def checked_table(summary: Any) -> pd.DataFrame:
     """The table itself, with at least one row, one row a customer."""
-    if not isinstance(summary, pd.DataFrame):
-        raise TypeError(f"the customer summary must be a pandas DataFrame, not {type(summary).__name__}; {_MAKE}")
-    if summary.empty:
-        raise ValueError(f"the customer summary has {len(summary)} rows and {summary.shape[1]} columns; {_MAKE}")
+    frame("the customer summary", summary, (), remedy=_MAKE)
     if not summary.columns.is_unique:
         twice = sorted({str(name) for name in summary.columns[summary.columns.duplicated()]})
         raise ValueError(f"the customer summary has more than one column {', '.join(twice)}; drop all but one")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from clvlib.customers._checks import whole
 from clvlib.metrics.intervals import bootstrap_interval
 
 __all__ = ["choice_table"]
@@ -50,11 +51,14 @@ def choice_table(
     n = outcome.size
     if outcome.ndim != 1 or not np.isfinite(outcome).all():
         raise ValueError(f"outcome is one finite amount a customer, shape (n_customers,); got shape {outcome.shape}")
+    if not isinstance(orders, Mapping):
+        raise ValueError(f"orders must be a mapping from a name to what to sort by, not {type(orders).__name__}")
     if baseline not in orders:
         raise ValueError(f"baseline={baseline!r} is none of the orders: {', '.join(map(str, orders))}")
-    if isinstance(n_chosen, bool) or n_chosen != int(n_chosen) or not 1 <= n_chosen <= n:
+    n_chosen = whole("n_chosen", n_chosen)
+    if n_chosen > n:
         raise ValueError(f"n_chosen is a whole number from 1 to the {n} customers, got {n_chosen!r}")
-    picked = {name: _picked(name, np.asarray(by, dtype=float), n, int(n_chosen)) for name, by in orders.items()}
+    picked = {name: _picked(name, np.asarray(by, dtype=float), n, n_chosen) for name, by in orders.items()}
     total, rows = outcome.sum(), {}
     for name, weight in picked.items():
         paired = (weight - picked[baseline]) * outcome * n / n_chosen

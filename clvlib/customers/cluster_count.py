@@ -10,7 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import frame, whole
 from clvlib.customers._summary import checked_numbers, checked_table
+from clvlib.customers._threads import few_threads
 from clvlib.customers.cluster_features import cluster_features
 from clvlib.customers.clusters import cluster_model
 
@@ -73,15 +75,18 @@ def choose_n_clusters(
     >>> picked_n_clusters(table)["n_clusters"].tolist()
     [3, 3, 3, 3, 3, 3, 3]
     """
+    if not hasattr(features, "__len__"):
+        raise ValueError(f"features must be a table or an array of numbers, not {type(features).__name__}")
     x, n_customers = _matrix(features, max_rows, random_state), len(features)
     tried = _tried(n_clusters, len(np.unique(x, axis=0)), n_customers)
-    for name, value, least in (("n_references", n_references, 2), ("n_resamples", n_resamples, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    n_references, n_resamples = whole("n_references", n_references, least=2), whole("n_resamples", n_resamples)
     rng = np.random.default_rng(random_state)
     boxes = [_uniform(x, rng) for _ in range(n_references)]
     pairs = [rng.integers(len(x), size=(2, len(x))) for _ in range(n_resamples)]
-    with warnings.catch_warnings():  # a resample may hold fewer distinct customers than clusters: then it uses fewer
+    with (
+        few_threads(len(x)),
+        warnings.catch_warnings(),
+    ):  # a resample may hold fewer distinct customers than clusters: then it uses fewer
         warnings.simplefilter("ignore", _convergence_warning())
         rows = [_criteria(x, k, boxes, pairs, random_state) for k in tried]
     table = pd.DataFrame(rows)
@@ -97,13 +102,8 @@ def picked_n_clusters(criteria: pd.DataFrame) -> pd.DataFrame:
 
     ValueError: a table that is not from there.
     """
-    absent = [column for column in ("n_clusters", "gap_error") if column not in criteria]
-    absent += [column for column, _ in _RULES.values() if column not in criteria]
-    if absent or not len(criteria):
-        raise ValueError(
-            f"the table of {len(criteria)} rows has no {', '.join(absent) or 'number to pick'}; "
-            "make it with choose_n_clusters(features)"
-        )
+    needed = ["n_clusters", "gap_error", *(column for column, _ in _RULES.values())]
+    frame("the table", criteria, needed, remedy="make it with choose_n_clusters(features)")
     table = criteria.sort_values("n_clusters").set_index("n_clusters")
     picks = {
         "elbow": _elbow(table["inertia"]),
@@ -128,14 +128,15 @@ def _matrix(features: pd.DataFrame, max_rows: int, random_state: int | None) -> 
     if "customer_id" in table or "frequency" in table:
         table = cluster_features(table)
     x = checked_numbers(table, list(table.columns)).to_numpy()
-    if isinstance(max_rows, bool) or not isinstance(max_rows, int | np.integer) or max_rows < 3:
-        raise ValueError(f"max_rows must be a whole number of at least 3, not {max_rows!r}")
+    max_rows = whole("max_rows", max_rows, least=3)
     if len(x) > max_rows:
         x = x[np.sort(np.random.default_rng(random_state).choice(len(x), size=max_rows, replace=False))]
     return x
 
 
 def _tried(n_clusters: Iterable[int], distinct: int, n_customers: int) -> list[int]:
+    if isinstance(n_clusters, str) or not isinstance(n_clusters, Iterable | int | np.integer):
+        raise ValueError(f"n_clusters must be whole numbers of at least 1, as in range(2, 9), not {n_clusters!r}")
     asked = [n_clusters] if isinstance(n_clusters, int | np.integer) else list(n_clusters)
     wrong = [k for k in asked if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1]
     if wrong or not asked:

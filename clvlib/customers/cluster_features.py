@@ -1,6 +1,6 @@
 """What a cluster analysis may look at: recency, frequency and money, logged and scaled, and what had to be dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -93,6 +93,8 @@ class ClusterFeatures:
             return checked_numbers(checked_table(summary), list(summary))
         if self.features is None:
             return recency_frequency_money(summary)
+        if not isinstance(self.features, Iterable):
+            raise ValueError(f"features must name columns, as in features=['total_spend'], not {self.features!r}")
         names = [self.features] if isinstance(self.features, str) else list(self.features)
         table = checked_table(summary)
         absent = [str(name) for name in names if name not in table]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from clvlib.customers._threads import few_threads
 from clvlib.customers.cluster_features import ClusterFeatures
 
 __all__ = ["CustomerClusters"]
@@ -82,7 +83,7 @@ class CustomerClusters:
         self.features_, self.dropped_ = self.scaling_.features_, self.scaling_.dropped_
         x = self.scaling_.transform(summary).to_numpy()
         self.model_ = self._model(x)
-        with warnings.catch_warnings():  # said by converged_
+        with few_threads(len(x)), warnings.catch_warnings():  # said by converged_
             warnings.simplefilter("ignore", _convergence_warning())
             found = self.model_.fit_predict(x)
         self.converged_ = bool(getattr(self.model_, "converged_", True))
@@ -98,7 +99,9 @@ class CustomerClusters:
 
     def predict(self, summary: pd.DataFrame) -> np.ndarray:
         """Which of the clusters of ``fit`` does each of these customers belong to? int64, shape (n_customers,)."""
-        return self._numbered(self._fitted().predict(self.scaling_.transform(summary).to_numpy()))
+        model, x = self._fitted(), self.scaling_.transform(summary).to_numpy()
+        with few_threads(len(x)):
+            return self._numbered(model.predict(x))
 
     def predict_probability(self, summary: pd.DataFrame) -> np.ndarray:
         """How sure is a mixture? Probability of each component, in the order of the labels; rows sum to 1.
@@ -109,8 +112,10 @@ class CustomerClusters:
         model = self._fitted()
         if self.method != "mixture":
             raise ValueError(f"method={self.method!r} gives no probabilities; use method='mixture'")
-        share = model.predict_proba(self.scaling_.transform(summary).to_numpy())
-        return share[:, np.argsort(self.number_)]
+        x = self.scaling_.transform(summary).to_numpy()
+        with few_threads(len(x)):
+            probability = model.predict_proba(x)
+        return probability[:, np.argsort(self.number_)]
 
     def _fitted(self):
         if not hasattr(self, "model_"):

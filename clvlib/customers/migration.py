@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from clvlib.customers._checks import share
 from clvlib.customers.stability import TierNoise
 from clvlib.metrics.intervals import wilson_interval
 
@@ -114,8 +115,7 @@ def movers_table(
 
 def _joined(before, after, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tiers before and after of the customers of ``before``, in its order, and the tiers of who is new."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    share("level", level)
     before, after = _series(before, "before"), _series(after, "after")
     gone = before.index.difference(after.index)
     if len(gone):

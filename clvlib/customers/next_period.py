@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from clvlib.customers._checks import share, whole
 from clvlib.metrics.intervals import bootstrap_interval
 
 __all__ = ["next_period_gain"]
@@ -63,7 +64,7 @@ def next_period_gain(
     difference shown", "baseline" for themselves.
 
     ValueError: rows that do not match, NaN, nobody or everybody buying (fewer than ``n_splits`` of a kind), more than
-    200 segments in one segmentation.
+    200 segments in one segmentation, or one that is called as a rival of it is.
 
     >>> rng = np.random.default_rng(0)
     >>> days = rng.integers(0, 200, 600)
@@ -80,8 +81,11 @@ def next_period_gain(
     from sklearn.model_selection import StratifiedKFold
     from threadpoolctl import threadpool_limits
 
-    named, numbers, spend, buying = _checked(segments, two_numbers, next_spend, bought, n_splits)
+    named, numbers, spend, buying = _checked(segments, two_numbers, next_spend, bought, n_splits, level)
     plain = f"{_COUNTS.get(numbers.shape[1], numbers.shape[1])} number{'s' if numbers.shape[1] != 1 else ''}"
+    taken = [name for name in named if name in ("nothing", plain) or name.startswith(f"{plain} + ")]
+    if taken:
+        raise ValueError(f"a segmentation called {taken[0]!r} would stand in the place of a rival; rename it")
     sources = {"nothing": None, plain: numbers}
     for name, codes in named.items():
         sources[name] = codes[:, None]
@@ -113,7 +117,8 @@ def next_period_gain(
     return pd.DataFrame(rows)
 
 
-def _checked(segments, two_numbers, next_spend, bought, n_splits) -> tuple:
+def _checked(segments, two_numbers, next_spend, bought, n_splits, level) -> tuple:
+    n_splits, level = whole("n_splits", n_splits), share("level", level)
     spend = np.asarray(next_spend, dtype=float)
     if spend.ndim != 1 or not np.isfinite(spend).all():
         bad = int((~np.isfinite(spend)).sum())
@@ -137,6 +142,8 @@ def _checked(segments, two_numbers, next_spend, bought, n_splits) -> tuple:
         codes, labels = pd.factorize(column, sort=True)
         if len(labels) > _MOST_SEGMENTS:
             raise ValueError(f"{name} has {len(labels)} segments for {len(column)} customers; at most {_MOST_SEGMENTS}")
+        if str(name) in named:
+            raise ValueError(f"two segmentations are called {name!s}; rename one")
         named[str(name)] = codes.astype(float)
     buying = spend > 0 if bought is None else np.asarray(bought, dtype=bool)
     if buying.shape != spend.shape:

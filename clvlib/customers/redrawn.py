@@ -17,6 +17,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import frame, number, whole
+
 __all__ = ["continued_histories", "redrawn_histories"]
 
 _COLUMNS = ("frequency", "recency", "T", "monetary_value")
@@ -98,7 +100,7 @@ def continued_histories(
     >>> float(later["frequency"].min()), later["T"].unique().tolist()
     (2.0, [51.9])
     """
-    if isinstance(days, bool) or not np.isfinite(days) or days <= 0:
+    if not 0 < number("days", days) < np.inf:
         raise ValueError(f"days is a length of time above zero, got {days!r}")
     x, t_x, T, m, rng = _checked(summary, purchases, spend, n_draws, random_state)
     unit = np.tile(summary["time_unit_days"].to_numpy(dtype=float), n_draws) if "time_unit_days" in summary else 7.0
@@ -113,8 +115,7 @@ def continued_histories(
 
 
 def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
-    if isinstance(n_draws, bool) or n_draws != int(n_draws) or n_draws < 1:
-        raise ValueError(f"n_draws is a whole number of at least 1, got {n_draws!r}")
+    n_draws = whole("n_draws", n_draws)
     needs = (("purchases", purchases, ("r", "alpha", "a", "b")), ("spend", spend, ("p", "q", "gamma")))
     for what, given, needed in needs:
         wrong = [name for name in needed if not (name in given and np.isfinite(given[name]) and given[name] > 0)]
@@ -124,9 +125,7 @@ def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
                 f"{what} needs {', '.join(needed)} above zero; {', '.join(wrong)} is missing or not. "
                 f"Give the params_ of a fitted {model}"
             )
-    absent = [name for name in _COLUMNS if name not in summary]
-    if absent:
-        raise ValueError(f"the summary has no {', '.join(absent)}; make it with clvlib.rfm.rfm_summary")
+    frame("the summary", summary, _COLUMNS, remedy="make it with clvlib.rfm.rfm_summary")
     values = summary[list(_COLUMNS)].to_numpy(dtype=float)
     x, t_x, T, m = values.T
     wrong = ~np.isfinite(values).all(axis=1) | (x < 0) | (t_x < 0) | (t_x > T)
@@ -135,7 +134,6 @@ def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
             f"{int(wrong.sum())} of {len(values)} rows are NaN, negative, or have a recency beyond T; "
             "make the summary with clvlib.rfm.rfm_summary"
         )
-    n_draws = int(n_draws)
     # a mean spend of zero or less (returns) says nothing that the spend model could use
     columns = [np.tile(column, n_draws) for column in (x, t_x, T, np.maximum(m, 0.0))]
     return *columns, np.random.default_rng(random_state)

@@ -86,7 +86,8 @@ class RFMScores:
     def transform(self, summary: pd.DataFrame) -> pd.DataFrame:
         """The scores by the limits of ``fit``: ``customer_id`` (if there), the three scores (int64) and ``rfm``, text.
 
-        ``rfm`` is the three digits one after the other. The rows and their index stay as they are in ``summary``.
+        ``rfm`` is the three digits one after the other; ``attrs["n_bins"]`` says what the best of them is. The rows and
+        their index stay as they are in ``summary``.
         """
         if not hasattr(self, "cuts_"):
             raise ValueError("these scores have no limits yet; call fit(summary) first")
@@ -102,6 +103,7 @@ class RFMScores:
         code = (scores[list(_SCORES)] @ np.array([100, 10, 1])).to_numpy()
         cell, which = np.unique(code, return_inverse=True)  # few cells, many customers: text is made once a cell
         scores["rfm"] = pd.Series(cell.astype(str), dtype="str").take(which).set_axis(scores.index)
+        scores.attrs["n_bins"] = int(self.n_bins)
         return scores
 
     def _scores(self, columns: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from clvlib.customers._checks import frame
+
 __all__ = ["SEGMENTS", "Segment", "named_segments", "segment_grid"]
 
 
@@ -61,7 +63,8 @@ def named_segments(scores: pd.DataFrame) -> pd.DataFrame:
     Returns ``scores`` with two columns more: ``frequency_monetary_score`` (1 to 5) and ``segment`` (text). The grid
     reads scores only: "new" says lately and little, not that the first purchase was lately.
 
-    ValueError: no rows, a missing column, a score that is no whole number from 1 to 5.
+    ValueError: no rows, a missing column, a score that is no whole number from 1 to 5, scores made with another number
+    of bins (in which nobody could be a champion).
 
     >>> scores = pd.DataFrame({"recency_score": [5, 5, 1], "frequency_score": [5, 1, 5], "monetary_score": [4, 1, 5]})
     >>> named_segments(scores)["segment"].tolist()
@@ -84,11 +87,11 @@ def _grid() -> np.ndarray:
 
 def _score(scores: pd.DataFrame, name: str) -> np.ndarray:
     how = "make the scores with clvlib.customers.rfm_scores(summary), which has five bins"
-    if not isinstance(scores, pd.DataFrame):
-        raise TypeError(f"scores must be a pandas DataFrame, not {type(scores).__name__}; {how}")
-    if name not in scores or not len(scores):
-        what = f"no column {name}" if name not in scores else "nobody to name"
-        raise ValueError(f"scores has {len(scores)} rows and {what}; {how}")
+    frame("scores", scores, (name,), remedy=how)
+    if scores.attrs.get("n_bins", 5) != 5:
+        raise ValueError(
+            f"the scores of {len(scores)} rows have {scores.attrs['n_bins']} bins and the grid has 5; {how}"
+        )
     values = pd.to_numeric(scores[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     wrong = ~np.isin(values, [1, 2, 3, 4, 5])
     if wrong.any():

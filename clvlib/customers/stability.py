@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["Agreement", "TierNoise", "bootstrap_agreement", "tier_noise"]
+from clvlib.customers._checks import share, whole
+from clvlib.customers._threads import few_threads
 
-_ROWS_FOR_THREADS = 50_000
+__all__ = ["Agreement", "TierNoise", "bootstrap_agreement", "tier_noise"]
 
 
 @dataclass(frozen=True)
@@ -71,22 +72,19 @@ def bootstrap_agreement(
     >>> bootstrap_agreement(lambda t: t["spend"] > 50, spend, n_resamples=20, random_state=0).mean
     1.0
     """
-    from threadpoolctl import threadpool_limits
-
+    if not hasattr(table, "__len__"):
+        raise ValueError(f"the table must have one row a customer, and is {type(table).__name__}")
     n = len(table)
     if n < 2:
         raise ValueError(f"the table has {n} rows; agreement needs at least 2 customers")
-    if isinstance(n_resamples, bool) or n_resamples != int(n_resamples) or n_resamples < 1:
-        raise ValueError(f"n_resamples is a whole number of at least 1, got {n_resamples!r}")
-    _check_level(level)
-    # many small fits: sharing each out among threads takes longer than it saves
-    with threadpool_limits(limits=1 if n < _ROWS_FOR_THREADS else None):
-        whole, names, draws, jaccard = _resampled(fit, table, int(n_resamples), np.random.default_rng(random_state))
+    n_resamples, level = whole("n_resamples", n_resamples), share("level", level)
+    with few_threads(n):
+        codes, names, draws, jaccard = _resampled(fit, table, n_resamples, np.random.default_rng(random_state))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     seen = ~np.isnan(jaccard)
     overlap = np.where(seen, jaccard, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    by_segment = pd.DataFrame({"segment": names, "customers": np.bincount(whole), "jaccard": overlap})
-    return Agreement(draws, float(draws.mean()), float(low), float(high), level, names[whole], by_segment)
+    by_segment = pd.DataFrame({"segment": names, "customers": np.bincount(codes), "jaccard": overlap})
+    return Agreement(draws, float(draws.mean()), float(low), float(high), level, names[codes], by_segment)
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def tier_noise(
         raise ValueError(
             f"value has shape {value.shape} and draws {draws.shape}; they are (n_customers,) and (n_customers, n_draws)"
         )
-    _check_level(level)
+    level = share("level", level)
     for name, numbers in (("value", value), ("draws", draws)):
         if not np.isfinite(numbers).all():
             bad = int((~np.isfinite(numbers)).reshape(len(value), -1).any(axis=1).sum())
@@ -169,25 +167,20 @@ def tier_noise(
     return TierNoise(table, transitions, labels, before, level)
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
-
-
 def _resampled(fit: Any, table: Any, n_resamples: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Codes of the whole table and their names; agreement, (n_resamples,), and overlap, (n_resamples, n_segments)."""
     from sklearn.metrics import adjusted_rand_score
 
-    whole, names = _codes(_labels(fit, table, table)[0])
+    codes, names = _codes(_labels(fit, table, table)[0])
     draws, jaccard = np.empty(n_resamples), np.empty((n_resamples, len(names)))
     for i in range(n_resamples):
         drawn = rng.integers(len(table), size=len(table))
         rows, first = np.unique(drawn, return_index=True)
         found, predicted = _labels(fit, _rows(table, drawn), _rows(table, rows))
         again, _ = _codes(found if predicted else found[first])
-        draws[i] = adjusted_rand_score(whole[rows], again)
-        jaccard[i] = _best_overlap(whole[rows], again, len(names))
-    return whole, names, draws, jaccard
+        draws[i] = adjusted_rand_score(codes[rows], again)
+        jaccard[i] = _best_overlap(codes[rows], again, len(names))
+    return codes, names, draws, jaccard
 
 
 def _rows(table: pd.DataFrame | np.ndarray, rows: np.ndarray) -> Any:

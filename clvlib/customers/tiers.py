@@ -13,6 +13,8 @@ TIERS: tuple[str, ...] = ("VIP", "regular", "potential")
 _VIP_SHARE, _REGULAR_SHARE = 0.1, 0.4
 #: By how much a tie may stretch a share before it is refused: a quarter of what was asked for, or one customer.
 _STRETCH = 0.25
+#: A difference in the ninth digit is one of arithmetic and not of worth: who reaches a threshold but for that is there.
+_ROUNDING = 1e-9
 
 
 def value_tiers(
@@ -45,9 +47,11 @@ class ValueTiers:
     counted from the top for VIPs and from the customer after them for regulars. Fixed thresholds let a customer change
     tier only by an own change; shares cut anew every quarter would move people because others moved.
 
-    Equal values share a tier, so a share can come out larger than asked (``shares_`` says how large). Where a tie
-    would stretch it by more than a quarter, or leaves nobody between the two thresholds, ``fit`` refuses: thousands
-    of customers with one and the same prediction cannot be cut, and a tier drawn among them would be a lottery.
+    Equal values share a tier, and values are equal that differ by less than a billionth of the threshold: who stands
+    exactly at it must not fall by the last digit of a float. So a share can come out larger than asked (``shares_``
+    says how large). Where a tie would stretch it by more than a quarter, or leaves nobody between the two thresholds,
+    ``fit`` refuses: thousands of customers with one and the same prediction cannot be cut, and a tier drawn among them
+    would be a lottery.
     A value that is missing takes no part in ``fit`` and gets no tier (missing, not "potential").
 
     ``fit`` sets ``thresholds_`` ({"VIP": …, "regular": …}, currency), ``shares_`` (share of the known customers in
@@ -95,9 +99,9 @@ class ValueTiers:
         if not len(known):
             raise ValueError(f"clv is missing in all of {len(value)} rows, so no tier has a threshold")
         vip = self._threshold(known, vip_share, self.vip_from, 0, "VIP")
-        n_vip = int((known >= vip).sum()) if vip_share is None else int(np.ceil(len(known) * vip_share - 1e-9))
+        n_vip = int((known >= _edge(vip)).sum()) if vip_share is None else int(np.ceil(len(known) * vip_share - 1e-9))
         regular = self._threshold(known, regular_share, self.regular_from, n_vip, "regular")
-        if not vip > regular:
+        if not _edge(vip) > regular:
             raise ValueError(
                 f"VIP would begin at {vip:g} and regular at {regular:g}, which leaves no regulars among "
                 f"{len(known)} customers, {int((known == regular).sum())} of them worth exactly {regular:g}; "
@@ -116,7 +120,7 @@ class ValueTiers:
         values = _values(values)
         value = values.to_numpy()
         vip, regular = self.thresholds_["VIP"], self.thresholds_["regular"]
-        tier = np.select([np.isnan(value), value >= vip, value >= regular], [None, *TIERS[:2]], TIERS[2])
+        tier = np.select([np.isnan(value), value >= _edge(vip), value >= _edge(regular)], [None, *TIERS[:2]], TIERS[2])
         return pd.Series(tier, index=values.index, name="tier", dtype="str")
 
     def summary_table(self, values: Any) -> pd.DataFrame:
@@ -150,17 +154,22 @@ class ValueTiers:
             return float(stated)
         asked = above + int(np.ceil(len(known) * share - 1e-9))
         threshold = float(known[len(known) - min(asked, len(known))])
-        got = len(known) - int(np.searchsorted(known, threshold))
+        got = len(known) - int(np.searchsorted(known, _edge(threshold)))
         if got - asked > max(1, _STRETCH * (asked - above)):
-            fewer = len(known) - int(np.searchsorted(known, threshold, side="right"))
+            fewer = len(known) - int(np.searchsorted(known, 2 * threshold - _edge(threshold), side="right"))
             next_above = f" or {tier.lower()}_from={float(known[-fewer])} ({fewer} customers)" if fewer else ""
             raise ValueError(
-                f"clv: {int((known == threshold).sum())} of {len(known)} customers are worth exactly {threshold:g}, "
+                f"clv: {got - fewer} of {len(known)} customers are worth exactly {threshold:g}, "
                 f"and {tier.lower()}_share={share} would cut between them (asked: the first {asked}); equal values "
                 f"cannot be cut. State the threshold in currency: {tier.lower()}_from={threshold} "
                 f"({got} customers){next_above}"
             )
         return threshold
+
+
+def _edge(threshold: float) -> float:
+    """The lowest value that counts as having reached the threshold."""
+    return threshold - _ROUNDING * abs(threshold)
 
 
 def _either(tier: str, share: float | None, stated: float | None, usual: float) -> float | None:

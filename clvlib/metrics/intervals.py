@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from clvlib.metrics._resampling import check_level, codes_of
+
 __all__ = ["bootstrap_interval", "wilson_interval"]
 
 #: Indices drawn at a time for the mean: 16 MB of them, whatever the table's length.
@@ -32,8 +34,8 @@ def bootstrap_interval(
     groups: shape (n,); rows with the same entry (the snapshots of one customer) are drawn together, since they
         are one piece of evidence and not several.
 
-    ValueError: fewer than two rows or groups, a NaN or infinity, a level outside (0, 1), a statistic that is not
-    finite on a resample (say, a rate among positives where a resample has none).
+    ValueError: fewer than two rows or groups, a missing group, a NaN or infinity, a level outside (0, 1), a statistic
+    that is not finite on a resample (say, a rate among positives where a resample has none).
 
     >>> low, high = bootstrap_interval([3.0, 5.0, 4.0, 8.0, 6.0], random_state=0)
     >>> print(f"{low:.1f} to {high:.1f}")
@@ -45,8 +47,7 @@ def bootstrap_interval(
     if not np.isfinite(rows).all():
         bad = int((~np.isfinite(rows)).reshape(len(rows), -1).any(axis=1).sum())
         raise ValueError(f"{bad} of {len(rows)} rows are NaN or infinite; drop them and say so")
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    check_level(level)
     if n_resamples < 1:
         raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
     rng = np.random.default_rng(random_state)
@@ -86,12 +87,8 @@ def _grouped_draws(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """The statistic on resamples of whole groups."""
-    _, code = np.unique(np.asarray(groups), return_inverse=True)
-    if len(code) != len(rows):
-        raise ValueError(f"groups has {len(code)} entries for {len(rows)} rows; they must match one to one")
+    code = codes_of(groups, len(rows))
     n_groups = int(code.max()) + 1
-    if n_groups < 2:
-        raise ValueError("an interval over groups needs at least 2 of them, there is 1; use more customers")
     order = np.argsort(code, kind="stable")
     size = np.bincount(code)
     start = np.cumsum(size) - size
@@ -126,8 +123,7 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> tupl
     """
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"need 0 <= successes <= trials and at least one trial, got {successes} of {trials}")
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    check_level(level)
     z = float(ndtri((1 + level) / 2))
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)

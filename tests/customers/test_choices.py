@@ -29,7 +29,9 @@ def test_a_better_order_is_shown_and_a_like_one_is_not():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"n_chosen": 0}, "from 1 to the 3 customers"),
+        ({"n_chosen": 0}, "whole number of at least 1"),
+        ({"n_chosen": "a"}, "whole number of at least 1"),
+        ({"orders": None}, "orders must be a mapping"),
         ({"n_chosen": 4}, "from 1 to the 3 customers"),
         ({"baseline": "clv"}, "none of the orders: spend"),
         ({"outcome": [1.0, np.nan, 2.0]}, "finite amount"),

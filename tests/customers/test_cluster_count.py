@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import silhouette_score
 
-from clvlib.customers import choose_n_clusters, cluster_features, picked_n_clusters
+from clvlib.customers import choose_n_clusters, cluster_count, cluster_features, picked_n_clusters
 
 QUICK = {"n_references": 5, "n_resamples": 3}
 
@@ -172,3 +172,25 @@ def test_what_has_no_number_of_clusters_is_refused(features, options, message):
 def test_a_table_from_elsewhere_has_no_picks():
     with pytest.raises(ValueError, match="no n_clusters, gap_error, inertia"):
         picked_n_clusters(pd.DataFrame({"k": [1]}))
+
+
+def test_criteria_are_computed_with_one_thread(monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen, real = [], cluster_count._criteria
+
+    def spy(*arguments):
+        seen.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+        return real(*arguments)
+
+    monkeypatch.setattr(cluster_count, "_criteria", spy)
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    choose_n_clusters(points, [2], n_references=2, n_resamples=1)
+    assert set(seen) == {1}
+
+
+def test_what_is_no_table_is_refused_in_words():
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    for call in (lambda: choose_n_clusters(None), lambda: choose_n_clusters(points, None),
+                 lambda: choose_n_clusters(points, "ab"), lambda: picked_n_clusters(None)):  # fmt: skip
+        with pytest.raises(ValueError, match="must be"):
+            call()

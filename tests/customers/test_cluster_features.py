@@ -90,3 +90,8 @@ def test_no_fit_and_another_kind_of_table_are_said(summary):
         ClusterFeatures().fit(summary).transform(cluster_features(summary))
     with pytest.raises(ValueError, match="has no total_spend, which fit had"):
         ClusterFeatures().fit(summary).transform(summary.rename(columns={"total_spend": "monetary_value"}))
+
+
+def test_features_that_are_no_names_are_refused_in_words():
+    with pytest.raises(ValueError, match="features must name columns"):
+        cluster_features(pd.DataFrame({"total_spend": [1.0, 2.0]}), features=3)

@@ -190,3 +190,24 @@ def test_what_a_method_cannot_do_is_said(planted):
                         columns=["days_since_last_purchase", "frequency", "total_spend"])  # fmt: skip
     with pytest.raises(ValueError, match="50001 customers would take hours"):
         CustomerClusters(method="density").fit(many)
+
+
+def test_small_tables_use_one_thread():
+    # OpenMP's threads wait for each other actively: on tables of this size they only heat the machine
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+
+    class Spy:
+        def fit_predict(self, x):
+            seen.extend(pool["num_threads"] for pool in threadpoolctl.threadpool_info())
+            return np.arange(len(x)) % 2
+
+        def predict(self, x):
+            return self.fit_predict(x)
+
+    clusters = CustomerClusters(n_clusters=2)
+    clusters._model = lambda x: Spy()
+    table = pd.DataFrame({"days_since_last_purchase": np.arange(1.0, 41), "frequency": np.arange(40.0),
+                          "total_spend": np.arange(40.0)})  # fmt: skip
+    clusters.fit(table).predict(table)
+    assert set(seen) == {1}

@@ -140,3 +140,18 @@ def test_bg_nbd_never_calls_a_one_time_buyer_lost_and_pays_for_it(lines):
         rows[type(model)] = flag_table(lines, table, as_of=cut, threshold_days=90, horizon_days=90).iloc[1]
     assert rows[BetaGeoModel]["difference_low"] > 0.05
     assert abs(rows[ModifiedBetaGeoModel]["difference"]) < 0.01
+
+
+def test_another_probability_ranks_under_its_own_name():
+    times = pd.to_datetime(["2024-01-01", "2024-01-05", "2024-02-20", "2024-03-10"])
+    lines = pd.DataFrame({"customer_id": [*"abcb"], "amount": 10.0, "timestamp": times})
+    options = {"as_of": "2024-03-01", "threshold_days": 30, "horizon_days": 10}
+    chance = pd.DataFrame({"customer_id": [*"abc"], "probability_purchase": [0.1, 0.8, 0.2]})
+    bought = flag_table(lines, chance, **options)
+    assert bought["rule"].tolist() == ["silence", "probability_purchase"]
+    alive = flag_table(lines, chance.rename(columns={"probability_purchase": "probability_alive"}), **options)
+    pd.testing.assert_frame_equal(bought.drop(columns="rule"), alive.drop(columns="rule"))
+    with pytest.raises(ValueError, match="no column probability_alive"):
+        flag_table(lines, chance.rename(columns={"probability_purchase": "score"}), **options)
+    with pytest.raises(ValueError, match="level must be a share"):
+        flag_table(lines, chance, level="a", **options)

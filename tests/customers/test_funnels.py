@@ -215,3 +215,12 @@ def test_a_time_zone_changes_no_count(shop_events):
 def test_events_that_cannot_be_used_are_told(change, settings, told):
     with pytest.raises(ValueError, match=told):
         customer_funnel(change(PEOPLE), **settings)
+
+
+def test_levels_and_steps_of_another_kind_are_refused_in_words():
+    events = pd.DataFrame({"customer_id": ["a"], "session_id": ["1"], "event": ["view"],
+                           "timestamp": pd.to_datetime(["2024-01-01"])})  # fmt: skip
+    with pytest.raises(ValueError, match="level must be a share"):
+        customer_funnel(events, level="a")
+    with pytest.raises(ValueError, match="steps are called by names"):
+        session_funnel(events, [["view"]])

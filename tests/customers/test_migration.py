@@ -88,6 +88,7 @@ def test_who_is_new_stands_apart(quarter):
         ({"a": "x"}, {"a": "x"}, {"order": ["y"]}, "order has no x"),
         ({"a": "x"}, {"a": "x"}, {"noise": pd.DataFrame({"x": [0.4]}, index=["x"])}, "sum to 1"),
         ({"a": "x"}, {"a": "x"}, {"level": 2}, "level"),
+        ({"a": "x"}, {"a": "x"}, {"level": "a"}, "level must be a share"),
     ],
 )
 def test_bad_tiers_are_refused_kindly(before, after, options, says):

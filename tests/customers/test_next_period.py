@@ -89,6 +89,10 @@ def test_it_repeats_and_returns_count_as_nothing(world):
         ({"two_numbers": pd.DataFrame({"days": [np.nan] * 60})}, r"two_numbers \(days\) are NaN"),
         ({"bought": [True]}, "bought has shape"),
         ({"n_splits": 1}, "at least 2"),
+        ({"n_splits": "a"}, "n_splits must be a whole number"),
+        ({"level": "a"}, "level must be a share"),
+        ({"segments": pd.DataFrame({"nothing": np.arange(60) % 2})}, "'nothing' would stand in the place of a rival"),
+        ({"segments": pd.DataFrame({"one number": np.arange(60) % 2})}, "'one number' would stand in the place"),
     ],
 )
 def test_bad_input_is_refused_kindly(change, says):
@@ -99,6 +103,6 @@ def test_bad_input_is_refused_kindly(change, says):
     with pytest.raises(ValueError, match=says):
         next_period_gain(**given)
     many = given | {"segments": np.arange(300), "two_numbers": pd.DataFrame({"days": np.arange(300.0)}),
-                    "next_spend": np.arange(300) % 2 * 5.0, "bought": None, "n_splits": 5}  # fmt: skip
+                    "next_spend": np.arange(300) % 2 * 5.0, "bought": None, "n_splits": 5, "level": 0.95}  # fmt: skip
     with pytest.raises(ValueError, match="300 segments"):
         next_period_gain(**many)

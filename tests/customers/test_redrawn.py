@@ -138,3 +138,9 @@ def test_bad_input_is_refused_kindly(summary, change, options, says):
     with pytest.raises(ValueError, match="has no T"):
         continued_histories(summary.head(5).drop(columns="T"), **options | {"days": 7, "n_draws": 2,
                             "purchases": PURCHASES, "spend": SPEND})  # fmt: skip
+
+
+def test_a_summary_that_is_none_is_refused_in_words():
+    with pytest.raises(ValueError, match="summary must be a DataFrame"):
+        redrawn_histories(None, purchases=dict.fromkeys(["r", "alpha", "a", "b"], 1.0),
+                          spend=dict.fromkeys(["p", "q", "gamma"], 4.0), n_draws=1, random_state=0)  # fmt: skip

@@ -152,7 +152,7 @@ def test_a_score_has_one_digit(untied, n_bins):
 
 
 def test_no_table_no_fit_and_another_money_are_said(untied):
-    with pytest.raises(TypeError, match="must be a pandas DataFrame, not list"):
+    with pytest.raises(ValueError, match="must be a DataFrame, not list"):
         rfm_scores([1, 2, 3])
     with pytest.raises(ValueError, match="call fit"):
         RFMScores().transform(untied)

@@ -77,8 +77,8 @@ def test_scores_and_index_stay_and_nothing_is_written_into_the_table(every_cell)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.drop(columns="monetary_score"), "125 rows and no column monetary_score"),
-        (lambda table: table.head(0), "0 rows and nobody to name"),
+        (lambda table: table.drop(columns="monetary_score"), "125 rows has no monetary_score"),
+        (lambda table: table.head(0), "0 rows; make the scores"),
         (lambda table: table.assign(recency_score=6), "recency_score is no whole number from 1 to 5 in 125 of 125"),
         (lambda table: table.assign(recency_score=2.5), "recency_score .* first 2.5"),
         (lambda table: table.assign(frequency_score=np.nan), "frequency_score .* 125 of 125"),
@@ -92,10 +92,18 @@ def test_what_is_no_score_is_refused(every_cell, change, message):
 
 
 def test_no_table_is_said():
-    with pytest.raises(TypeError, match="must be a pandas DataFrame, not str"):
+    with pytest.raises(ValueError, match="must be a DataFrame with recency_score, not str"):
         named_segments("555")
 
 
 def _summary():
     days = np.arange(1.0, 31)
     return pd.DataFrame({"days_since_last_purchase": days, "frequency": days, "total_spend": days})
+
+
+def test_scores_of_three_bins_find_no_champions_and_are_refused():
+    summary = pd.DataFrame({"days_since_last_purchase": np.arange(1.0, 31), "frequency": np.arange(30.0),
+                            "total_spend": np.arange(30.0)})  # fmt: skip
+    assert len(named_segments(rfm_scores(summary))) == 30
+    with pytest.raises(ValueError, match="of 30 rows have 3 bins and the grid has 5"):
+        named_segments(rfm_scores(summary, n_bins=3))

@@ -81,6 +81,7 @@ def test_agreement_repeats_and_does_not_touch_the_model(two_heaps):
         ("kmeans", {}, "not str"),
         (lambda t: np.zeros(len(t)), {"n_resamples": 0}, "n_resamples"),
         (lambda t: np.zeros(len(t)), {"level": 1}, "level"),
+        (lambda t: np.zeros(len(t)), {"level": "a"}, "level must be a share"),
     ],
 )
 def test_bad_fits_are_refused_kindly(two_heaps, fit, options, says):
@@ -124,8 +125,14 @@ def test_tier_noise_uses_thresholds_that_stay():
         ([1.0, 2.0], [[1.0], [1.0]], {"order": ["low"]}, "order has no high"),
         ([1.0, 2.0], [[1.0], [1.0]], {"assign": lambda v: ["x"]}, "one a value"),
         ([1.0, 2.0], [[1.0], [1.0]], {"level": 0}, "level"),
+        ([1.0, 2.0], [[1.0], [1.0]], {"level": "a"}, "level must be a share"),
     ],
 )
 def test_bad_draws_are_refused_kindly(value, draws, options, says):
     with pytest.raises(ValueError, match=says):
         tier_noise(value, draws, **{"assign": lambda v: np.where(v > 1, "high", "low")} | options)
+
+
+def test_a_table_that_is_none_is_refused_in_words():
+    with pytest.raises(ValueError, match="one row a customer, and is NoneType"):
+        bootstrap_agreement(lambda t: [0], None, random_state=0)

@@ -135,3 +135,13 @@ def test_what_has_no_tiers_is_refused_with_a_remedy(values, options, message):
 def test_no_thresholds_yet_is_said():
     with pytest.raises(ValueError, match="call fit"):
         ValueTiers().assign([1.0])
+
+
+def test_who_stands_at_a_threshold_does_not_fall_by_the_last_digit():
+    threshold = 0.1 + 0.2  # 0.30000000000000004
+    tiers = ValueTiers(vip_from=threshold, regular_from=0.1).fit([threshold, 0.1])
+    assert tiers.assign([0.3, 0.1 - 1e-17, 0.3 - 1e-6]).tolist() == ["VIP", "regular", "regular"]
+    below = np.nextafter(75.0, 0)
+    tiers = ValueTiers(vip_share=0.2, regular_share=0.4).fit([500.0, 80.0, 75.0, below, 0.0])
+    assert tiers.shares_["regular"] == pytest.approx(0.6), "75 and its neighbour are one value, as a tie is"
+    assert ValueTiers(vip_from=-0.3, regular_from=-5).fit([1.0]).assign([-0.1 - 0.2]).tolist() == ["VIP"]

@@ -97,3 +97,19 @@ def test_wilson_matches_scipy(successes, trials):
 def test_wilson_refuses_impossible_counts(successes, trials):
     with pytest.raises(ValueError, match="trials"):
         wilson_interval(successes, trials)
+
+
+def test_groups_of_two_kinds_make_no_difference_and_missing_ones_are_refused():
+    values, mixed = [1.0, 2.0, 3.0, 4.0], np.array([1, 1, "b", "c"], dtype=object)
+    assert bootstrap_interval(values, groups=mixed, random_state=0) == bootstrap_interval(
+        values, groups=["1", "1", "b", "c"], random_state=0
+    )
+    with pytest.raises(ValueError, match="1 of 4 rows are missing"):
+        bootstrap_interval(values, groups=[1, 1, None, 2], random_state=0)
+
+
+def test_a_level_that_is_no_number_is_refused_in_words():
+    for call in (lambda: wilson_interval(1, 2, level="a"), lambda: bootstrap_interval([1.0, 2.0], level="a",
+                                                                                      random_state=0)):  # fmt: skip
+        with pytest.raises(ValueError, match="level is a share"):
+            call()
