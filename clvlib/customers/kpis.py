@@ -15,14 +15,16 @@ What a log does not hold is not recorded: its value is missing, and never 0.
 """
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from clvlib.customers._checks import share, whole
+from clvlib.customers._days import wall_ages
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
-from clvlib.rfm import AgedLines, age_lines
+from clvlib.rfm import AgedLines
 
 __all__ = ["KPIS", "kpi_table"]
 
@@ -61,8 +63,11 @@ def kpi_table(
     many customers, sessions or answers), ``definition``, ``period`` in dates, and ``note``, which says why a value is
     missing. The interval is about other customers of the same kind, not about errors of the model behind ``clv``.
 
+    ``surveys`` and ``events`` are read up to ``as_of`` like the lines. Where that lies within a day, the period is the
+    ``period_days`` calendar days of which this is the last.
+
     ValueError: as :func:`clvlib.rfm.age_lines`; a table without its columns, a customer twice in ``clv``, a ``clv``
-    without ``horizon_days``, an answer outside 1 to 5.
+    without ``horizon_days``, an answer outside 1 to 5, an event without session or time, a session of two customers.
 
     >>> lines = pd.DataFrame({
     ...     "customer_id": ["a", "b", "a", "c"], "amount": [10.0, 20.0, 30.0, 5.0],
@@ -77,32 +82,42 @@ def kpi_table(
     >>> table.loc["satisfaction", "note"]
     'not recorded: no surveys were handed in'
     """
-    if isinstance(period_days, bool) or not isinstance(period_days, int | np.integer) or period_days < 1:
-        raise ValueError(f"period_days must be at least 1, a whole number of days, got {period_days!r}")
-    aged = age_lines(lines, as_of=as_of)
-    start = aged.as_of - pd.DateOffset(days=int(period_days))
+    period_days, level = whole("period_days", period_days), share("level", level)
+    if horizon_days is not None:
+        horizon_days = whole("horizon_days", horizon_days)
+    aged, zone = wall_ages(lines, as_of)
+    # days, not moments: a day that as_of cuts through counts as far as it is known
+    start = aged.as_of.ceil("D") - pd.Timedelta(days=period_days)
     rows = [
-        *_of_the_log(aged, int(period_days), level),
-        _conversion(events, start, aged.as_of, level, random_state),
+        *_of_the_log(aged, period_days, level),
+        _conversion(events, _Span(start, aged.as_of, zone), level, random_state),
         _clv(clv, horizon_days, currency, level, random_state),
-        _satisfaction(surveys, start, aged.as_of, level, random_state),
+        _satisfaction(surveys, _Span(start, aged.as_of, zone), level, random_state),
     ]
     last = aged.as_of - pd.Timedelta(1, "us")
     period = f"{start:%Y-%m-%d} to {last:%Y-%m-%d}"
-    whole = {"repeat rate": f"to {last:%Y-%m-%d}", "CLV": "" if clv is None else f"next {horizon_days} days"}
+    other = {"repeat rate": f"to {last:%Y-%m-%d}", "CLV": "" if clv is None else f"next {horizon_days} days"}
     table = pd.DataFrame(rows)
-    table["period"] = [whole.get(name, period) for name in table["kpi"]]
+    table["period"] = [other.get(name, period) for name in table["kpi"]]
     return table[_COLUMNS]
+
+
+class _Span(NamedTuple):
+    """The period on the wall of the log's time zone, ``end`` exclusive."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    zone: Any
 
 
 def _of_the_log(aged: AgedLines, period_days: int, level: float) -> list[dict]:
     """Retention, repeat rate and activity: what any log of purchases can say."""
-    first = aged.customers["first_purchase"].dt.tz_localize(None).to_numpy().astype("datetime64[D]")
+    first = aged.customers["first_purchase"].to_numpy().astype("datetime64[D]")
     n = len(first)
     day = (first.astype(np.int64)[aged.code] + aged.day)[aged.bought]
     code = aged.code[aged.bought]
     # a moment within a day is the end of what is known of that day
-    end = int(-(-(aged.as_of.tz_localize(None) - pd.Timestamp(0)) // pd.Timedelta(days=1)))
+    end = (aged.as_of.ceil("D") - pd.Timestamp(0)) // pd.Timedelta(days=1)
 
     def buyers(low: int, high: int) -> np.ndarray:
         return np.bincount(code[(day >= low) & (day < high)], minlength=n) > 0
@@ -131,28 +146,36 @@ def _of_the_log(aged: AgedLines, period_days: int, level: float) -> list[dict]:
         "definition": f"of all customers so far, the share who bought in the {period_days} days",
     }
     if not missing and 0 < known_before.sum() < n:  # who came in the period has bought in it by definition
-        share, n_before = now[known_before].mean(), int(known_before.sum())
-        activity = _noted(activity, f"{share:.1%} of the {n_before:,} customers from before the period")
+        of_them, n_before = now[known_before].mean(), int(known_before.sum())
+        activity = _noted(activity, f"{of_them:.1%} of the {n_before:,} customers from before the period")
     return [retention, repeat, activity]
 
 
-def _conversion(
-    events: pd.DataFrame | None, start: pd.Timestamp, end: pd.Timestamp, level: float, random_state: int
-) -> dict:
+def _conversion(events: pd.DataFrame | None, span: _Span, level: float, random_state: int) -> dict:
     row = {
         "kpi": "conversion",
         "definition": "of the sessions that began in the period, the share in which something was bought",
     }
     if events is None:
         return _missing("share of sessions", "no sessions were handed in") | row
-    _check_table(events, "events", ["session_id", "timestamp", "event"], start)
+    _check_table(events, "events", ["session_id", "timestamp", "event"])
+    if missing := int(events["session_id"].isna().sum()):
+        raise ValueError(f"session_id is missing in {missing} of {len(events)} events; drop them and say so")
+    # what came later is not known: a session that goes on past the end has bought by then, or has not
+    events = events.assign(timestamp=_on_the_wall(events, "events", span.zone))
+    events = events[events["timestamp"] < span.end]
     if not (events["event"] == "purchase").any():
         return _missing("share of sessions", "the events have no purchase") | row
     grouped = events.assign(bought=events["event"] == "purchase").groupby("session_id", sort=True)
     session = grouped.agg(timestamp=("timestamp", "min"), bought=("bought", "any"))
     if "customer_id" in events:
+        if shared := int((grouped["customer_id"].nunique() > 1).sum()):
+            raise ValueError(
+                f"{shared} of {len(session)} sessions of events belong to several customers; number them anew, so that "
+                "each has a session_id of its own"
+            )
         session["customer_id"] = grouped["customer_id"].first()
-    inside = session[(session["timestamp"] >= start) & (session["timestamp"] < end)]
+    inside = session[session["timestamp"] >= span.start]
     if inside.empty:
         return _missing("share of sessions", "no session began in the period") | row
     value = inside["bought"].to_numpy(dtype=float)
@@ -164,7 +187,7 @@ def _clv(clv: pd.DataFrame | None, horizon_days: int | None, currency: str, leve
     row = {"kpi": "CLV", "definition": "mean predicted value of a customer, from the value model"}
     if clv is None:
         return _missing(unit, "no predicted values were handed in") | row
-    _check_table(clv, "clv", ["customer_id", "clv"], None)
+    _check_table(clv, "clv", ["customer_id", "clv"])
     if horizon_days is None:
         raise ValueError("a clv is money within a time; give horizon_days, how far the column clv looks ahead")
     if twice := int(clv["customer_id"].duplicated().sum()):
@@ -177,14 +200,13 @@ def _clv(clv: pd.DataFrame | None, horizon_days: int | None, currency: str, leve
     return _noted(mean, f"{without:,} of {len(clv):,} customers have no clv and are left out" if without else "")
 
 
-def _satisfaction(
-    surveys: pd.DataFrame | None, start: pd.Timestamp, end: pd.Timestamp, level: float, random_state: int
-) -> dict:
+def _satisfaction(surveys: pd.DataFrame | None, span: _Span, level: float, random_state: int) -> dict:
     unit = f"mean of answers from {_LOWEST} to {_HIGHEST}"
     row = {"kpi": "satisfaction", "definition": f"mean answer of the period's surveys, {_HIGHEST} is best"}
     if surveys is None:
         return _missing(unit, "no surveys were handed in") | row
-    _check_table(surveys, "surveys", ["timestamp", "satisfaction"], start)
+    _check_table(surveys, "surveys", ["timestamp", "satisfaction"])
+    surveys = surveys.assign(timestamp=_on_the_wall(surveys, "surveys", span.zone))
     answered = surveys[surveys["satisfaction"].notna()]
     wrong = ~answered["satisfaction"].astype(float).between(_LOWEST, _HIGHEST)
     if wrong.any():
@@ -192,7 +214,7 @@ def _satisfaction(
             f"satisfaction lies outside {_LOWEST} to {_HIGHEST} in {int(wrong.sum())} of {len(surveys)} surveys, first "
             f"{answered['satisfaction'][wrong].iloc[0]!r}; translate the shop's own scale first"
         )
-    inside = answered[(answered["timestamp"] >= start) & (answered["timestamp"] < end)]
+    inside = answered[(answered["timestamp"] >= span.start) & (answered["timestamp"] < span.end)]
     if inside.empty:
         return _missing(unit, "nobody answered a survey in the period") | row
     value = inside["satisfaction"].to_numpy(dtype=float)
@@ -239,7 +261,7 @@ def _groups(table: pd.DataFrame) -> np.ndarray | None:
     return np.where(code < 0, len(customers) + np.arange(len(code)), code)
 
 
-def _check_table(table: Any, name: str, needed: list[str], start: pd.Timestamp | None) -> None:
+def _check_table(table: Any, name: str, needed: list[str]) -> None:
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"{name} must be a DataFrame with {', '.join(needed)}, got {type(table).__name__}")
     absent: list[Hashable] = [column for column in needed if column not in table]
@@ -248,15 +270,20 @@ def _check_table(table: Any, name: str, needed: list[str], start: pd.Timestamp |
     for column in ("clv", "satisfaction"):
         if column in needed and not pd.api.types.is_numeric_dtype(table[column]):
             raise ValueError(f"{column} of {name} holds {table[column].dtype}, not numbers, in {len(table)} rows")
-    if start is None:
-        return
+
+
+def _on_the_wall(table: pd.DataFrame, name: str, zone: Any) -> pd.Series:
+    """The table's times, which must be of the log's time zone, without it."""
     if not pd.api.types.is_datetime64_any_dtype(table["timestamp"]):
         raise ValueError(
             f"timestamp of {name} holds {table['timestamp'].dtype}, not times, in {len(table)} rows; "
             "turn it into times with pd.to_datetime"
         )
-    if str(table["timestamp"].dt.tz) != str(start.tz):
+    if str(table["timestamp"].dt.tz) != str(zone):
         raise ValueError(
-            f"timestamp of {name} is of the time zone {table['timestamp'].dt.tz}, and the log of {start.tz}; "
+            f"timestamp of {name} is of the time zone {table['timestamp'].dt.tz}, and the log of {zone}; "
             "translate one into the other with .dt.tz_convert or .dt.tz_localize"
         )
+    if missing := int(table["timestamp"].isna().sum()):
+        raise ValueError(f"timestamp is missing in {missing} of {len(table)} {name}; drop them and say so")
+    return table["timestamp"].dt.tz_localize(None)

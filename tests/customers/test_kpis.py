@@ -147,8 +147,10 @@ def test_cdnow_figures_are_those_of_the_published_log():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"period_days": 0}, "period_days must be at least 1"),
-        ({"period_days": "90"}, "a whole number of days"),
+        ({"period_days": 0}, "period_days must be a whole number of at least 1"),
+        ({"period_days": "90"}, "period_days must be a whole number"),
+        ({"level": "a"}, "level must be a share"),
+        ({"clv": pd.DataFrame({"customer_id": ["a"], "clv": [1.0]}), "horizon_days": -3}, "horizon_days must be"),
         ({"as_of": "2030-01-01"}, "after the log's end"),
         ({"clv": pd.DataFrame({"customer_id": ["a"]}), "horizon_days": 365}, "clv has no column clv"),
         ({"clv": pd.DataFrame({"customer_id": ["a"], "clv": [1.0]})}, "give horizon_days"),
@@ -170,3 +172,52 @@ def test_cdnow_figures_are_those_of_the_published_log():
 def test_wrong_input_is_refused_with_a_reason(lines, options, message):
     with pytest.raises(ValueError, match=message):
         kpi_table(lines, **({"period_days": 10} | options))
+
+
+def _events(*rows):
+    return pd.DataFrame(rows, columns=["session_id", "event", "timestamp", "customer_id"]).astype(
+        {"timestamp": "datetime64[us]"}
+    )
+
+
+@pytest.fixture
+def month():
+    times = pd.to_datetime(["2024-03-01", "2024-04-10", "2024-05-20"])
+    return pd.DataFrame({"customer_id": [*"aba"], "amount": 9.0, "timestamp": times})
+
+
+def test_no_event_at_as_of_or_after_it_decides_a_conversion(month):
+    events = _events(
+        (1, "view", "2024-04-30 23:50", "a"), (1, "purchase", "2024-05-01 00:10", "a"),
+        (2, "view", "2024-04-20 01:00", "b"), (3, "purchase", "2024-04-21 01:00", "c"),
+    )  # fmt: skip
+    options = {"as_of": "2024-05-01", "period_days": 30}
+    all_of_them = kpi_table(month, events=events, **options)
+    known = kpi_table(month, events=events[events["timestamp"] < "2024-05-01"], **options)
+    pd.testing.assert_frame_equal(all_of_them, known)
+    assert all_of_them.set_index("kpi").loc["conversion", "value"] == pytest.approx(1 / 3)
+    later = kpi_table(month, events=events[events["session_id"] < 3], **options).set_index("kpi")
+    assert later.loc["conversion", "note"] == "not recorded: the events have no purchase", "the one there is came later"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"session_id": [1, None]}, "session_id is missing in 1 of 2 events"),
+        ({"timestamp": pd.to_datetime(["2024-04-20", None])}, "timestamp is missing in 1 of 2 events"),
+        ({"session_id": [1, 1]}, "1 of 1 sessions of events belong to several customers"),
+    ],
+)
+def test_events_that_are_nobody_s_or_two_people_s_are_refused(month, change, message):
+    events = _events((1, "view", "2024-04-20", "a"), (2, "purchase", "2024-04-21", "b"))
+    options = {"as_of": "2024-05-01", "period_days": 30}
+    assert kpi_table(month, events=events, **options).set_index("kpi").loc["conversion", "n"] == 2
+    with pytest.raises(ValueError, match=message):
+        kpi_table(month, events=events.assign(**change), **options)
+
+
+def test_a_moment_within_a_day_ends_the_period_with_that_day(month):
+    events = _events((1, "view", "2024-04-01 13:00", "a"), (2, "purchase", "2024-04-02 00:00", "b"))
+    table = kpi_table(month, events=events, as_of="2024-05-01 12:00", period_days=30).set_index("kpi")
+    assert table.loc["activity", "period"] == "2024-04-02 to 2024-05-01", "thirty days, as they are counted"
+    assert table.loc["conversion", "n"] == 1, "the sessions of the same thirty days"
