@@ -10,10 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 
 from clvlib.metrics._resampling import check_level, group_codes
+from clvlib.split._door import checked_lines
 
 __all__ = [
     "check_fitted",
     "check_level",
+    "check_penalty",
+    "checked_log",
     "checked_numbers",
     "checked_probability",
     "checked_table",
@@ -42,6 +45,12 @@ def checked_probability(probability: ArrayLike) -> np.ndarray:
     return p
 
 
+def check_penalty(C: Any) -> None:
+    """ValueError where the inverse of a penalty is no number above 0."""
+    if isinstance(C, bool) or not isinstance(C, Real) or not C > 0:
+        raise ValueError(f"C is the inverse of the penalty, above 0; got {C!r}")
+
+
 def checked_table(table: Any, *needed: str, made_with: str = "snapshot_table(lines, …)") -> pd.DataFrame:
     """The table, if it is one and has the ``needed`` columns; else a ValueError that says how to make one."""
     if not isinstance(table, pd.DataFrame):
@@ -50,6 +59,14 @@ def checked_table(table: Any, *needed: str, made_with: str = "snapshot_table(lin
         known = ", ".join(map(str, table.columns))
         raise ValueError(f"the table has no {' and no '.join(absent)}, but {known}; make it with {made_with}")
     return table
+
+
+def checked_log(lines: Any) -> pd.DataFrame:
+    """The log with all that snapshots and sequences read, each column once."""
+    lines = checked_lines(lines)
+    if twice := [name for name in ("order_id", "item_id") if isinstance(lines.get(name), pd.DataFrame)]:
+        raise ValueError(f"the log has more than one column {' and '.join(twice)}; drop or rename all but one")
+    return lines
 
 
 def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf) -> float:

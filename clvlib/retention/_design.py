@@ -1,13 +1,13 @@
 """What the models of this room share: features and outcome of a table, separation, a covariance by customers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from clvlib.retention._checks import group_codes
+from clvlib.retention._checks import checked_table, group_codes
 
 __all__ = ["SeparationWarning", "clustered_covariance", "feature_matrix", "outcome_of", "separated"]
 
@@ -28,7 +28,8 @@ def feature_matrix(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     >>> feature_matrix(pd.DataFrame({"orders": [1, 2]}), ["orders"]).tolist()
     [[1.0], [2.0]]
     """
-    if isinstance(names, str):
+    table = checked_table(table)
+    if isinstance(names, str) or not isinstance(names, Iterable):
         raise ValueError(f"features are a list of names, got {names!r}; write [{names!r}]")
     names = list(names)
     if wrong := [name for name in names if name in _NO_FEATURES or names.count(name) > 1]:
@@ -51,8 +52,7 @@ def feature_matrix(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
 
 def outcome_of(table: pd.DataFrame) -> np.ndarray:
     """``came_back`` as booleans, shape (n_rows,); ValueError where it is absent, unknown or the same for all."""
-    if "came_back" not in table:
-        raise ValueError("the table has no came_back: make it with snapshot_table(..., outcome_days=7)")
+    table = checked_table(table, "came_back", made_with="snapshot_table(lines, …, outcome_days=7)")
     came = pd.to_numeric(table["came_back"], errors="coerce")
     unknown = int((~came.isin([0, 1])).sum())
     if unknown:

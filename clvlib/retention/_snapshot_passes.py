@@ -72,8 +72,6 @@ def log_of(lines: pd.DataFrame) -> Log:
     time = (stamps.dt.tz_localize(None) if stamps.dt.tz is not None else stamps).to_numpy(dtype="datetime64[us]")
     names = coded(lines["customer_id"])
     kind = lines["customer_id"].dtype
-    if twice := [name for name in ("order_id", "item_id") if isinstance(lines.get(name), pd.DataFrame)]:
-        raise ValueError(f"the log has more than one column {' and '.join(twice)}; drop or rename all but one")
     order = order_codes(lines["order_id"], time) if "order_id" in lines else None
     item = _codes(lines["item_id"]) if "item_id" in lines else None
     columns = [names.codes - names.low, time, lines["amount"].to_numpy(dtype=float), order, item]

@@ -7,7 +7,7 @@ Both take tables of :func:`clvlib.retention.snapshot_table`: ``fit(table)`` read
 import numpy as np
 import pandas as pd
 
-from clvlib.retention._checks import check_fitted
+from clvlib.retention._checks import check_fitted, checked_table
 from clvlib.retention._design import feature_matrix, outcome_of
 from clvlib.split._door import whole
 
@@ -24,7 +24,7 @@ class BaseRate:
     def predict_probability(self, table: pd.DataFrame) -> np.ndarray:
         """The same share for every row, shape (n_rows,)."""
         check_fitted(self, "rate_")
-        return np.full(len(table), self.rate_)
+        return np.full(len(checked_table(table)), self.rate_)
 
 
 class ActiveLately:

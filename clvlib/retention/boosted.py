@@ -1,6 +1,7 @@
 """Will a customer be back? Boosted trees, which find steps and interactions that a logistic model has to be told."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -62,8 +63,10 @@ class BoostedReturnModel(CalibratedModel):
         self.random_state = random_state
 
     def fit(self, table: pd.DataFrame) -> "BoostedReturnModel":
-        if not 0 <= self.validation_share < 1:
-            raise ValueError(f"validation_share is a share of the customers in [0, 1), got {self.validation_share}")
+        if not isinstance(self.validation_share, Real) or not 0 <= self.validation_share < 1:
+            raise ValueError(f"validation_share is a share of the customers in [0, 1), got {self.validation_share!r}")
+        if isinstance(self.random_state, bool) or not isinstance(self.random_state, Integral) or self.random_state < 0:
+            raise ValueError(f"random_state must be a whole number of 0 or more, not {self.random_state!r}")
         outcome = outcome_of(table)
         x = self._choose_features(table, self.features)
         # in the order of ids, so that the order of the rows decides nothing

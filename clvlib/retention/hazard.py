@@ -21,6 +21,7 @@ newcomer from a regular; ``frequency`` and ``T`` of :func:`clvlib.rfm.rfm_summar
 
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
-from clvlib.retention._checks import check_fitted
+from clvlib.retention._checks import check_fitted, check_level, check_penalty, checked_numbers, checked_table
 from clvlib.retention._design import SeparationWarning, clustered_covariance, feature_matrix, separated
 from clvlib.retention.survival import checked_durations
 from clvlib.split._door import whole
@@ -88,13 +89,14 @@ class DiscreteTimeHazard:
         ValueError: tables that do not match, a feature that is absent, constant, NaN or negative, a period nobody was
         watched through, no end in any period.
         """
+        check_penalty(self.C)
         period, row, ended = self._periods_lived(table, lifetimes)
+        x = feature_matrix(table, self.features)
         self.hazards_ = self._life_table(period, ended, table["customer_id"].iloc[row])
         self.features_ = list(self.features)
         self.model_ = None
         if not self.features_:
             return self
-        x = feature_matrix(table, self.features_)
         constant = [name for name, column in zip(self.features_, x.T, strict=True) if np.ptp(column) == 0]
         if constant:
             raise ValueError(f"{', '.join(constant)}: the same for all {len(x)} rows, nothing to learn; leave it out")
@@ -128,20 +130,21 @@ class DiscreteTimeHazard:
         or a feature that is absent, NaN or negative.
         """
         check_fitted(self, "hazards_")
-        n_periods = np.atleast_1d(horizons_days) / self.period_days
-        if not n_periods.size or not np.isin(n_periods, np.arange(1, self.n_periods + 1)).all():
+        asked = [horizons_days] if isinstance(horizons_days, Real) else checked_numbers("horizons_days", horizons_days)
+        possible = range(self.period_days, self.period_days * self.n_periods + 1, self.period_days)
+        if not all(isinstance(days, Real) and days in possible for days in asked):
             raise ValueError(
                 f"horizons_days {horizons_days} must be multiples of period_days={self.period_days}, "
                 f"from {self.period_days} to {self.period_days * self.n_periods}"
             )
         hazard = self.predict_hazard(table)
-        return np.cumprod(1 - hazard, axis=1)[:, n_periods.astype(int) - 1]
+        return np.cumprod(1 - hazard, axis=1)[:, [int(days) // self.period_days - 1 for days in asked]]
 
     def predict_hazard(self, table: pd.DataFrame) -> np.ndarray:
         """P(ends in a period, given that it had not before) for each row and period, shape (n, n_periods)."""
         check_fitted(self, "hazards_")
         if self.model_ is None:
-            return np.tile(self.hazards_["hazard"].to_numpy(), (len(table), 1))
+            return np.tile(self.hazards_["hazard"].to_numpy(), (len(checked_table(table)), 1))
         x = self.scaling_.transform(feature_matrix(table, self.features_))
         log_odds = [self._design(x, np.full(len(x), period)) @ self.model_.coef_[0] for period in range(self.n_periods)]
         return expit(np.column_stack(log_odds))
@@ -156,8 +159,7 @@ class DiscreteTimeHazard:
         check_fitted(self, "hazards_")
         if self.model_ is None or not 1 <= period <= self.n_periods:
             raise ValueError(f"odds ratios need features and a period from 1 to {self.n_periods}, got {period}")
-        if not 0 < level < 1:
-            raise ValueError(f"level is a share between 0 and 1, got {level}")
+        check_level(level)
         size, n = self.n_periods, len(self.features_)
         weights = np.zeros((n, size + (2 if self.fading else 1) * n))
         weights[:, size : size + n] = np.eye(n)
@@ -245,6 +247,7 @@ def survival_check(
     ValueError: no row was watched beyond a horizon; others as :meth:`DiscreteTimeHazard.predict_survival`.
     """
     duration, _ = _matched(table, lifetimes)
+    horizons_days = checked_numbers("horizons_days", horizons_days)
     beyond = model.predict_survival(table, horizons_days=horizons_days)
     curve = np.cumprod(1 - (marginal or model).hazards_["hazard"].to_numpy())
     rng = np.random.default_rng(random_state)
@@ -281,8 +284,8 @@ def survival_check(
 def _matched(table: pd.DataFrame, lifetimes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Duration and end of each row of the table, refused where the lifetimes are not of the same rows."""
     duration, ended = checked_durations(lifetimes)
-    if "watched_days" not in lifetimes or "customer_id" not in lifetimes or "customer_id" not in table:
-        raise ValueError("lifetimes need watched_days and customer_id, and the table customer_id; see lifetime_table")
+    checked_table(lifetimes, "customer_id", "watched_days", made_with="lifetime_table(lines, …)")
+    checked_table(table, "customer_id")
     if not np.array_equal(table["customer_id"].to_numpy(), lifetimes["customer_id"].to_numpy()):
         raise ValueError(
             f"the {len(table)} rows of the table and the {len(lifetimes)} lifetimes are not of the same customers in "

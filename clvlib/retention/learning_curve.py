@@ -9,6 +9,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from clvlib.metrics.intervals import bootstrap_interval
+from clvlib.retention._checks import check_level, checked_numbers, checked_table, group_codes
+from clvlib.retention._design import outcome_of
+from clvlib.split._door import whole
 
 __all__ = ["customers_needed", "learning_curve"]
 
@@ -52,7 +55,7 @@ def learning_curve(
     calibrated, since the sample's later rows held one class only.
 
     ValueError: no model, a reference that is none of them, no size, a size below 1 or above the number of customers,
-    one class only in ``test``.
+    one class only or unknown outcomes in ``test``, a table without customers or outcomes.
 
     >>> from clvlib.retention import BaseRate, ReturnModel
     >>> rng = np.random.default_rng(0)
@@ -66,10 +69,13 @@ def learning_curve(
     """
     everyone = _customers(train, calibrate)
     references = [reference] if isinstance(reference, str) else list(reference or [])
-    _check(models, references, sizes, len(everyone), n_repeats, test)
-    outcome = test["came_back"].to_numpy(dtype=bool)
+    _check(models, references, sizes, len(everyone))
+    n_repeats = whole("n_repeats", n_repeats)
+    check_level(level)
+    outcome = outcome_of(checked_table(test, "customer_id"))
     rng = np.random.default_rng(random_state)
-    draws = {"groups": test["customer_id"], "n_resamples": n_resamples, "level": level, "random_state": random_state}
+    groups = group_codes(test["customer_id"], len(test), ordered=True)
+    draws = {"groups": groups, "n_resamples": n_resamples, "level": level, "random_state": random_state}
     orders = [rng.permutation(len(everyone)) for _ in range(n_repeats)]
     blocks = {name: [] for name in references or [next(iter(models))]}
     for size in sorted({int(size) for size in sizes}):
@@ -106,6 +112,7 @@ def customers_needed(curve: pd.DataFrame, model: str, *, reference: str | None =
     >>> customers_needed(curve, "network")
     100
     """
+    curve = checked_table(curve, "model", "reference", "customers", "verdict", made_with="learning_curve(models, …)")
     known = list(curve["reference"].unique())
     if reference is None and len(known) == 1:
         reference = known[0]
@@ -123,29 +130,23 @@ def customers_needed(curve: pd.DataFrame, model: str, *, reference: str | None =
 
 def _customers(train: pd.DataFrame, calibrate: pd.DataFrame | None) -> np.ndarray:
     parts = [train] if calibrate is None else [train, calibrate]
-    return np.sort(pd.unique(pd.concat([part["customer_id"] for part in parts])))
+    names = pd.concat([checked_table(part, "customer_id", "came_back")["customer_id"] for part in parts])
+    if names.isna().any():
+        raise ValueError(f"customer_id is missing in {int(names.isna().sum())} of {len(names)} rows; drop them first")
+    return np.asarray(pd.factorize(names, sort=True)[1])
 
 
-def _check(
-    models: Mapping, references: list, sizes: Sequence[int], n_customers: int, n_repeats: int, test: pd.DataFrame
-) -> None:
+def _check(models: Mapping, references: list, sizes: Sequence[int], n_customers: int) -> None:
     if not isinstance(models, Mapping) or not models:
         raise ValueError("models must be at least one model by name: {'logistic': ReturnModel(), …}")
     if strange := [name for name in references if name not in models]:
         raise ValueError(f"reference {strange[0]!r} is none of the models {', '.join(map(str, models))}")
-    sizes = list(sizes)
+    sizes = checked_numbers("sizes", sizes)
     wrong = [
         n for n in sizes if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= n_customers
     ]
-    if wrong or not sizes:
-        raise ValueError(
-            f"sizes must be whole numbers from 1 to {n_customers}, the customers there are, not {wrong or sizes}"
-        )
-    if isinstance(n_repeats, bool) or not isinstance(n_repeats, (int, np.integer)) or n_repeats < 1:
-        raise ValueError(f"n_repeats must be a whole number of at least 1, not {n_repeats!r}")
-    outcome = test["came_back"].to_numpy(dtype=bool)
-    if not len(outcome) or outcome.all() or not outcome.any():
-        raise ValueError(f"{int(outcome.sum())} of {len(outcome)} test rows came back: both kinds are needed to judge")
+    if wrong:
+        raise ValueError(f"sizes must be whole numbers from 1 to {n_customers}, the customers there are, not {wrong}")
 
 
 def _forecasts(model, tables: list, later: list, test: pd.DataFrame) -> tuple[list[np.ndarray], list[str]]:

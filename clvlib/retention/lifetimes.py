@@ -10,6 +10,7 @@ silences as alive, would see nobody die in the last ``inactive_days``.
 import numpy as np
 import pandas as pd
 
+from clvlib.retention._checks import checked_table
 from clvlib.split._door import checked_lines, moments, whole
 
 __all__ = ["lifetime_table"]
@@ -129,10 +130,8 @@ def _at_snapshots(
     snapshots: pd.DataFrame, customers: pd.Index, code: np.ndarray, day: np.ndarray, inactive_days: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each snapshot row: the customer's code, the day it starts, and the position of the last purchase before."""
-    absent = [name for name in ("customer_id", "snapshot_date") if name not in snapshots]
-    if absent or not len(snapshots):
-        raise ValueError(f"snapshots have {len(snapshots)} rows and no {' and no '.join(absent) or 'row'}; make them "
-                         "with snapshot_table")  # fmt: skip
+    if not len(checked_table(snapshots, "customer_id", "snapshot_date")):
+        raise ValueError("there are no snapshots; make them with snapshot_table(lines, snapshot_dates=…)")
     date = snapshots["snapshot_date"]
     if not pd.api.types.is_datetime64_any_dtype(date) or date.isna().any():
         raise ValueError(

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from clvlib.retention._checks import check_fitted, group_codes
+from clvlib.retention._checks import check_fitted, check_level, check_penalty, group_codes
 from clvlib.retention._design import SeparationWarning, clustered_covariance, outcome_of, separated
 from clvlib.retention.calibrated import CalibratedModel
 
@@ -74,8 +74,7 @@ class ReturnModel(CalibratedModel):
         self.C = C
 
     def fit(self, table: pd.DataFrame) -> "ReturnModel":
-        if isinstance(self.C, bool) or not isinstance(self.C, (int, float, np.number)) or not self.C > 0:
-            raise ValueError(f"C is the inverse of the penalty, above 0; got {self.C!r}")
+        check_penalty(self.C)
         outcome = outcome_of(table)
         x = self._choose_features(table, self.features)
         scaled = make_pipeline(FunctionTransformer(np.log1p), StandardScaler())
@@ -102,8 +101,7 @@ class ReturnModel(CalibratedModel):
         show what the penalty left of them: ``identified`` is False and there is no interval (NaN).
         """
         check_fitted(self, "covariance_")
-        if not 0 < level < 1:
-            raise ValueError(f"level is a share between 0 and 1, got {level}")
+        check_level(level)
         if per not in ("sd", "doubling"):
             raise ValueError(f"per is {per!r}; it must be 'sd' or 'doubling'")
         unit = 1.0 if per == "sd" else np.log(2) / self.pipeline_[-2].scale_

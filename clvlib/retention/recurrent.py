@@ -10,9 +10,10 @@ import pandas as pd
 from scipy.special import logit
 
 from clvlib.neural import check_options, layer_seed, stacked_batches, train
+from clvlib.retention._checks import check_fitted, group_codes
 from clvlib.retention._design import outcome_of
 from clvlib.retention.calibrated import CalibratedModel
-from clvlib.retention.sequences import WeeklySequences
+from clvlib.retention.sequences import WeeklySequences, checked_sequences
 
 __all__ = ["CELLS", "SequenceModel"]
 
@@ -149,17 +150,18 @@ class SequenceModel(CalibratedModel):
         return {name: value for name, value in self.__dict__.items() if name not in ("_network", "_look")}
 
     def _check(self) -> None:
-        if not isinstance(self.sequences, WeeklySequences):
-            raise ValueError(
-                f"sequences must come from weekly_sequences(lines, snapshots), not be a {type(self.sequences).__name__}"
-            )
+        checked_sequences(self.sequences)
         if self.cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}")
         check_options(self, n_units=1, n_epochs=1, batch_size=1, patience=0, random_state=0)
         check_options(self, dropout=0.0, l2=0.0, learning_rate=0.0, validation_share=0.0)
-        for name in ("dropout", "validation_share"):
-            if getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be below 1, not {getattr(self, name)}")
+        if self.dropout >= 1:
+            raise ValueError(f"dropout must be below 1, not {self.dropout}")
+        if not 0 < self.validation_share < 1:
+            raise ValueError(
+                f"validation_share is a share of the customers in (0, 1), not {self.validation_share}; with patience=0 "
+                "none are held back"
+            )
 
     def _set_scale(self, weeks: WeeklySequences) -> None:
         real = np.log1p(weeks.values[weeks.mask].astype(float))
@@ -175,15 +177,16 @@ class SequenceModel(CalibratedModel):
         return np.where(weeks.mask[..., None], scaled, np.float32(0))
 
     def _held_back(self, customer: pd.Series) -> np.ndarray:
-        code, customers = pd.factorize(customer, sort=True)
-        n_held = max(1, round(self.validation_share * len(customers)))
-        if n_held >= len(customers):
+        code = group_codes(customer, len(customer), ordered=True)
+        n_customers = int(code.max()) + 1
+        n_held = max(1, round(self.validation_share * n_customers))
+        if n_held >= n_customers:
             raise ValueError(
-                f"{len(customers)} customer leaves none to hold back; use more customers, or patience=0 to train all "
+                f"{n_customers} customer leaves none to hold back; use more customers, or patience=0 to train all "
                 "epochs"
             )
         rng = np.random.default_rng([self.random_state, 1])
-        return np.isin(code, rng.permutation(len(customers))[:n_held])
+        return np.isin(code, rng.permutation(n_customers)[:n_held])
 
     def _build(self, n_weeks: int, n_channels: int, log_odds: float):
         """A Keras model from weeks and mask to log-odds; all layers are named, see :mod:`clvlib.neural`."""
@@ -233,8 +236,7 @@ class SequenceModel(CalibratedModel):
         return np.concatenate([*parts, np.empty(0)]).astype(float)
 
     def _log_odds(self, table: pd.DataFrame) -> np.ndarray:
-        if not hasattr(self, "weights_"):
-            raise ValueError("SequenceModel is not fitted yet: call fit(table) first")
+        check_fitted(self, "weights_")
         weeks = self.sequences.rows(table)
         return self._forward(self._scaled(weeks), weeks.mask)
 

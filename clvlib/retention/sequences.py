@@ -6,14 +6,16 @@ customer's first purchase says nothing about the customer: it is padding, and it
 before the log began, since nobody has a first purchase there.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from clvlib.split import checked_lines
+from clvlib.retention._checks import checked_log, checked_table, on_the_wall
+from clvlib.retention._snapshot_passes import order_codes
+from clvlib.split._door import whole
 
-__all__ = ["CHANNELS", "WeeklySequences", "shuffled_weeks", "weekly_sequences", "window_totals"]
+__all__ = ["CHANNELS", "WeeklySequences", "checked_sequences", "shuffled_weeks", "weekly_sequences", "window_totals"]
 
 #: What is said about a week, in this order; all are zero or more. ``items`` needs a log with ``item_id``.
 CHANNELS: tuple[str, ...] = (
@@ -64,7 +66,7 @@ def weekly_sequences(lines: pd.DataFrame, snapshots: pd.DataFrame, *, n_weeks: i
 
     The channels of a week:
 
-    ``orders`` orders that began in it (purchase days in a log without ``order_id``);
+    ``orders`` orders that began in it; lines without an ``order_id`` are one order a purchase day;
     ``spend`` sum of its purchases, currency;
     ``items`` distinct articles a purchase day, summed over its days; only where the log has ``item_id``;
     ``refund_amount`` sum of its refunds as a positive number, currency;
@@ -89,15 +91,14 @@ def weekly_sequences(lines: pd.DataFrame, snapshots: pd.DataFrame, *, n_weeks: i
     >>> weeks.values[0, :, weeks.channels.index("days_since_last_purchase")].tolist()
     [8.0, 15.0, 22.0, 2.0]
     """
-    if isinstance(n_weeks, bool) or not isinstance(n_weeks, (int, np.integer)) or n_weeks < 1:
-        raise ValueError(f"n_weeks must be a whole number of at least 1, not {n_weeks!r}")
+    n_weeks = whole("n_weeks", n_weeks)
     index = _keys(snapshots)
     if not len(index):
         raise ValueError("there are no snapshots; make them with snapshot_table(lines, snapshot_dates=…)")
     if index.has_duplicates:
         twice = int(index.duplicated().sum())
         raise ValueError(f"{twice} of {len(index)} snapshots stand there twice; keep one of each")
-    days, customers = _purchase_days(checked_lines(lines))
+    days, customers = _purchase_days(checked_log(lines))
     who, day, bought = (days[name].to_numpy() for name in ("customer", "day", "bought"))
     cut = _midnights(index.get_level_values(1))
     customer = customers.get_indexer(index.get_level_values(0))
@@ -146,6 +147,7 @@ def window_totals(sequences: WeeklySequences) -> pd.DataFrame:
     >>> window_totals(weeks).to_dict("records")
     [{'total_orders': 3.0, 'total_spend': 15.0, 'active_weeks': 2.0, 'known_weeks': 3.0}]
     """
+    sequences = checked_sequences(sequences)
     summed = [name for name in sequences.channels if name not in CHANNELS[-2:]]
     values = {name: sequences.values[..., sequences.channels.index(name)].astype(float) for name in summed}
     table = pd.DataFrame({f"total_{name}": each.sum(axis=1) for name, each in values.items()}, index=sequences.index)
@@ -170,9 +172,9 @@ def shuffled_weeks(sequences: WeeklySequences, *, keep_weeks: int = 4, random_st
     >>> shuffled_weeks(weeks, keep_weeks=1, random_state=0).values[0, :, 0].tolist()
     [0.0, 3.0, 2.0, 1.0, 4.0]
     """
-    n_weeks = sequences.mask.shape[1]
-    whole = isinstance(keep_weeks, (int, np.integer)) and not isinstance(keep_weeks, bool)
-    if not whole or not 0 <= keep_weeks <= n_weeks:
+    n_weeks = checked_sequences(sequences).mask.shape[1]
+    counted = isinstance(keep_weeks, (int, np.integer)) and not isinstance(keep_weeks, bool)
+    if not counted or not 0 <= keep_weeks <= n_weeks:
         raise ValueError(
             f"keep_weeks must be a whole number from 0 to {n_weeks}, the weeks there are, not {keep_weeks!r}"
         )
@@ -186,10 +188,16 @@ def shuffled_weeks(sequences: WeeklySequences, *, keep_weeks: int = 4, random_st
     return sequences._replace(values=values)
 
 
+def checked_sequences(sequences: Any) -> WeeklySequences:
+    """The sequences, if they are any; else a ValueError that says how to make some."""
+    if not isinstance(sequences, WeeklySequences):
+        kind = type(sequences).__name__
+        raise ValueError(f"sequences must come from weekly_sequences(lines, snapshots), not be a {kind}")
+    return sequences
+
+
 def _keys(table: pd.DataFrame) -> pd.MultiIndex:
-    absent = [name for name in ("customer_id", "snapshot_date") if name not in table]
-    if absent:
-        raise ValueError(f"the snapshots have no {' and no '.join(absent)}; make them with snapshot_table(lines, …)")
+    checked_table(table, "customer_id", "snapshot_date")
     return pd.MultiIndex.from_arrays(
         [table["customer_id"], pd.DatetimeIndex(table["snapshot_date"]).as_unit("us")],
         names=["customer_id", "snapshot_date"],
@@ -198,12 +206,13 @@ def _keys(table: pd.DataFrame) -> pd.MultiIndex:
 
 def _midnights(dates: pd.Index) -> np.ndarray:
     """Days since 1970, shape (n,)."""
+    dates = on_the_wall(pd.DatetimeIndex(dates))
     at_noon = (dates != dates.normalize()) | dates.isna()
     if at_noon.any():
         raise ValueError(
             f"{int(at_noon.sum())} of {len(dates)} snapshot dates are no midnight; take them from snapshot_dates(lines)"
         )
-    return dates.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
+    return dates.to_numpy().astype("datetime64[D]").astype(np.int64)
 
 
 def _purchase_days(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index]:
@@ -211,12 +220,13 @@ def _purchase_days(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index]:
     customer, customers = pd.factorize(lines["customer_id"], sort=True)
     amount = lines["amount"].to_numpy(dtype=float)
     bought = amount >= 0
-    day = lines["timestamp"].dt.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
+    time = lines["timestamp"].dt.tz_localize(None).to_numpy()
+    day = time.astype("datetime64[D]").astype(np.int64)
     table = pd.DataFrame({"customer": customer, "day": day, "bought": bought})
     table["spend"] = np.where(bought, amount, 0.0)
     table["refund_amount"] = np.where(bought, 0.0, -amount)
     # an order is counted once, on the day on which it began
-    order = lines["order_id"].to_numpy() if "order_id" in lines else day
+    order = order_codes(lines["order_id"], time) if "order_id" in lines else day
     lot = pd.DataFrame({"customer": customer, "order": order, "bought": bought})
     lot = lot.iloc[lines["timestamp"].argsort(kind="stable")]
     table["orders"] = (lot["bought"] & ~lot.duplicated()).sort_index().astype(float)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvlib.retention._checks import checked_table, day_starts, on_the_wall
+from clvlib.retention._checks import checked_log, checked_table, day_starts, on_the_wall
 from clvlib.retention._design import feature_matrix
 from clvlib.retention._snapshot_passes import log_of, one_pass, sessions_of
 from clvlib.retention.splits import SnapshotSplit, customer_draw, split_snapshots
@@ -117,7 +117,7 @@ def snapshot_table(
     """
     observation_days = whole("observation_days", observation_days)
     outcome_days = None if outcome_days is None else whole("outcome_days", outcome_days)
-    lines = checked_lines(lines)
+    lines = checked_log(lines)
     dates = _dates(lines, snapshot_dates, observation_days, outcome_days)
     cuts = on_the_wall(dates).to_numpy()
     log = log_of(lines)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import CensoredData, ecdf, logrank
 
+from clvlib.retention._checks import check_level, checked_numbers, checked_table
 from clvlib.split._door import whole
 
 __all__ = ["logrank_p_value", "survival_curve", "survival_table"]
@@ -37,8 +38,7 @@ def survival_curve(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     0     5        4      1      0.75
     1     8        3      1      0.50
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level is a share between 0 and 1, got {level}")
+    check_level(level)
     duration, ended = checked_durations(table)
     if not ended.any():
         raise ValueError(f"none of {len(table)} lifetimes ended while it was watched: there is no curve to draw")
@@ -72,7 +72,7 @@ def survival_table(table: pd.DataFrame, *, horizons_days: Iterable[int], level: 
     [1.0, 0.75, 0.5]
     """
     curve = survival_curve(table, level=level)
-    horizons_days = [whole("horizons_days", horizon) for horizon in horizons_days]
+    horizons_days = [whole("horizons_days", horizon) for horizon in checked_numbers("horizons_days", horizons_days)]
     longest = table["duration_days"].max()
     beyond = [horizon for horizon in horizons_days if horizon > longest + 1]
     if beyond:
@@ -100,10 +100,7 @@ def logrank_p_value(one: pd.DataFrame, other: pd.DataFrame) -> float:
 
 def checked_durations(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """``duration_days`` and ``ended`` of a table of lifetimes, refused where they are none."""
-    absent = [name for name in ("duration_days", "ended") if name not in table]
-    if absent:
-        raise ValueError(f"the table has no {' and no '.join(absent)}; make it with lifetime_table(lines, …)")
-    if not len(table):
+    if not len(checked_table(table, "duration_days", "ended", made_with="lifetime_table(lines, …)")):
         raise ValueError("the table has no row: no lifetime was watched")
     duration = pd.to_numeric(table["duration_days"], errors="coerce").to_numpy(dtype=float)
     wrong = ~(np.isfinite(duration) & (duration >= 0))

@@ -62,6 +62,8 @@ def test_calibration_moves_the_level_as_in_the_logistic_model():
         (BoostedReturnModel(features=["orders"]), lambda t: t.assign(orders=1.0), "orders: the same for all 300 rows"),
         (BoostedReturnModel(), lambda t: t.assign(came_back=t.index == 0), "rows held back came back|left to learn"),
         (BoostedReturnModel(validation_share=1), lambda t: t, "validation_share"),
+        (BoostedReturnModel(validation_share="a"), lambda t: t, "validation_share"),
+        (BoostedReturnModel(random_state="a"), lambda t: t, "random_state"),
     ],
 )
 def test_tables_and_options_no_model_should_be_fitted_on(model, spoil, message):

@@ -149,7 +149,7 @@ def test_bad_input_is_refused_with_a_remedy():
         fit(table, lifetimes.iloc[::-1])
     with pytest.raises(ValueError, match="not of the same customers"):
         fit(table.iloc[:5], lifetimes)
-    with pytest.raises(ValueError, match="need watched_days"):
+    with pytest.raises(ValueError, match="no watched_days"):
         fit(table, lifetimes.drop(columns="watched_days"))
     with pytest.raises(ValueError, match="no lifetime ended within"):
         fit(table, lifetimes.assign(ended=False))
@@ -164,14 +164,27 @@ def test_bad_input_is_refused_with_a_remedy():
     with pytest.raises(ValueError, match="the table has no y"):
         DiscreteTimeHazard(n_periods=2, features=["y"]).fit(table, lifetimes)
     model = fit(table, lifetimes)
-    for horizons in ([10], [21], [0], []):
+    for horizons in ([10], [21], [0], ["a"]):
         with pytest.raises(ValueError, match="multiples of period_days=7, from 7 to 14"):
+            model.predict_survival(table, horizons_days=horizons)
+    for horizons in (None, []):
+        with pytest.raises(ValueError, match="horizons_days are a list"):
             model.predict_survival(table, horizons_days=horizons)
     with pytest.raises(ValueError, match="odds ratios need features"):
         model.odds_ratios()
+    for features in (3, "x", None):
+        with pytest.raises(ValueError, match="features are a list of names"):
+            DiscreteTimeHazard(n_periods=2, features=features).fit(table, lifetimes)
+    with pytest.raises(ValueError, match="C is the inverse"):
+        DiscreteTimeHazard(n_periods=2, C=None).fit(table, lifetimes)
+    for none in ((None, lifetimes), (table, None)):
+        with pytest.raises(ValueError, match="expected a table"):
+            fit(*none)
+    with pytest.raises(ValueError, match="expected a table"):
+        model.predict_hazard(None)
     with pytest.raises(ValueError, match="not of the same customers"):
         survival_check(table.iloc[::-1], lifetimes, model, horizons_days=[7], random_state=0)
-    with pytest.raises(ValueError, match="need watched_days"):
+    with pytest.raises(ValueError, match="no watched_days"):
         survival_check(table, lifetimes.drop(columns="watched_days"), model, horizons_days=[7], random_state=0)
 
 

@@ -132,6 +132,15 @@ def test_the_number_needed_holds_for_all_larger_sizes():
         customers_needed(curve, "tree")
     with pytest.raises(ValueError, match="not compared"):
         customers_needed(curve.assign(model="old"), "old")
+    with pytest.raises(ValueError, match="made with learning_curve"):
+        customers_needed(None, "net")
+
+
+def test_customers_with_numbers_and_with_names_are_all_customers():
+    mixed = table()
+    mixed["customer_id"] = mixed["customer_id"].astype(object).where(mixed.index > 5, "a name")
+    curve = learning_curve({"a": BaseRate(), "b": Watcher(0.3)}, mixed, mixed, sizes=[10], random_state=0)
+    assert curve["saved"].notna().any()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +148,17 @@ def test_the_number_needed_holds_for_all_larger_sizes():
     [
         ({"models": {}}, "at least one model"),
         ({"reference": "nobody"}, "reference 'nobody' is none of the models base"),
-        ({"sizes": []}, "sizes must be whole numbers"),
+        ({"sizes": []}, "sizes are a list"),
+        ({"sizes": 5}, "sizes are a list"),
+        ({"sizes": None}, "sizes are a list"),
+        ({"sizes": ["a"]}, "sizes must be whole numbers"),
+        ({"level": "a"}, "level is a share"),
+        ({"test": table().assign(came_back=2)}, "rows are neither true nor false"),
+        ({"test": table().assign(came_back="no")}, "rows are neither true nor false"),
+        ({"test": table().drop(columns="customer_id")}, "no customer_id"),
+        ({"train": table().drop(columns="came_back")}, "no came_back"),
+        ({"train": None}, "expected a table"),
+        ({"train": table().assign(customer_id=None)}, "customer_id is missing in"),
         ({"sizes": [0]}, "sizes must be whole numbers"),
         ({"sizes": [10**6]}, "the customers there are"),
         ({"sizes": [True]}, "sizes must be whole numbers"),

@@ -235,8 +235,29 @@ def test_tables_no_snapshot_function_makes_are_refused(spoil, message):
 def test_options_out_of_range_and_a_model_not_fitted_are_refused():
     with pytest.raises(ValueError, match="C is"):
         ReturnModel(C=0).fit(snapshots(300))
+    for C in ("a", None, np.nan):
+        with pytest.raises(ValueError, match="C is"):
+            ReturnModel(C=C).fit(snapshots(300))
+    with pytest.raises(ValueError, match="features are a list"):
+        ReturnModel(features=3).fit(snapshots(300))
+    with pytest.raises(ValueError, match="level is a share"):
+        ReturnModel().fit(snapshots(300)).odds_ratios(level="a")
     with pytest.raises(ValueError, match="call fit"):
         ReturnModel().predict_probability(snapshots(30))
+
+
+@pytest.mark.parametrize("model", [ReturnModel(), BoostedReturnModel(), BaseRate(), ActiveLately()])
+def test_a_table_that_is_none_is_refused(model):
+    with pytest.raises(ValueError, match="expected a table made with snapshot_table"):
+        model.fit(None)
+    table = snapshots(300).assign(days_since_last_purchase=lambda t: t.index % 20)
+    with pytest.raises(ValueError, match="expected a table made with snapshot_table"):
+        model.fit(table).predict_probability(None)
+
+
+def test_features_that_nobody_knows_are_refused_and_not_dropped():
+    with pytest.raises(ValueError, match="spend: 300 of 300 rows are NaN"):
+        ReturnModel().fit(snapshots(300).assign(spend=np.nan))
 
 
 @pytest.mark.parametrize("name", ["came_back", "customer_id", "snapshot_date"])

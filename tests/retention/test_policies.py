@@ -130,7 +130,7 @@ def test_no_effect_is_enough_where_a_return_brings_nothing_or_all_come_anyway():
         (lambda **o: policy_table([0, 1], None, COUPON, **o), "by name"),
         (lambda **o: policy_table([0, np.nan], {}, COUPON, **o), "1 of 2 outcomes are NaN"),
         (lambda **o: policy_table([0, 1], {}, COUPON, groups=["a"], **o), "match one to one"),
-        (lambda **o: policy_table([0, 1], {"x": [1, 0]}, COUPON, groups=["a", "a"], **o), "more customers"),
+        (lambda **o: policy_table([0, 1], {"x": [1, 0]}, COUPON, groups=["a", "a"], **o), "use more"),
         (lambda **o: flip_effects([0.2, 1.2], COUPON, **o), "outside 0 to 1"),
     ],
 )

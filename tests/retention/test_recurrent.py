@@ -142,6 +142,8 @@ def test_what_is_the_same_for_everybody_is_dropped_and_said():
         ({"n_units": 0}, "n_units"),
         ({"n_epochs": 2.5}, "n_epochs"),
         ({"dropout": 1.0}, "dropout must be below 1"),
+        ({"validation_share": 0.0}, r"validation_share is a share of the customers in \(0, 1\), not 0"),
+        ({"validation_share": 1}, "validation_share is a share"),
         ({"learning_rate": "fast"}, "learning_rate"),
         ({"sequences": None}, "weekly_sequences"),
     ],
@@ -169,7 +171,7 @@ def test_a_table_that_cannot_be_learnt_from_is_refused(change, message):
 
 def test_a_model_that_was_never_fitted_says_so():
     sequences, table = toy()
-    with pytest.raises(ValueError, match="not fitted yet"):
+    with pytest.raises(ValueError, match="call fit first"):
         SequenceModel(sequences).predict_probability(table)
 
 

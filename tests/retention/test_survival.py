@@ -55,6 +55,7 @@ def test_beyond_t_days_counts_whoever_lasts_t_days_or_more():
     ("table", "said"),
     [
         (TREATED.iloc[:0], "no row"),
+        (None, "expected a table made with lifetime_table"),
         (TREATED.drop(columns="ended"), "no ended"),
         (TREATED.assign(duration_days=-1), "21 of 21"),
         (TREATED.assign(duration_days="long"), "21 of 21"),
@@ -75,6 +76,17 @@ def test_bad_tables_are_refused_with_the_column(table, said):
 def test_horizon_nobody_was_watched_for_is_refused(horizon, said):
     with pytest.raises(ValueError, match=said):
         survival_table(TREATED, horizons_days=[horizon])
+
+
+@pytest.mark.parametrize("horizons", [7, None, []])
+def test_horizons_are_a_list(horizons):
+    with pytest.raises(ValueError, match="horizons_days are a list"):
+        survival_table(TREATED, horizons_days=horizons)
+
+
+def test_a_level_is_a_share():
+    with pytest.raises(ValueError, match="level is a share"):
+        survival_curve(TREATED, level="a")
 
 
 def test_groups_without_an_end_cannot_be_compared():
