@@ -84,22 +84,28 @@ def movers_table(
     """How many customers of each tier left it, and how many would have by luck alone?
 
     Columns ``before`` (a tier, and "all" last), ``customers`` (of that tier before), ``moved``, the columns ``share``
-    to ``verdict`` of :func:`migration_table` for standing in another tier than before, and ``explained``: the part of
-    the moves that noise alone gives (noise_share / share, at most 1; NaN where nobody moved). Noise is drawn tiers.
+    to ``verdict`` of :func:`migration_table` for standing in another tier than before, and two parts of the noise:
+
+    ``foreseen_share`` moves into the tier that is the customer's likeliest one at the later date, which is another than
+    before: fixed thresholds let everybody fall who is silent, so that much of a migration is ageing and known in
+    advance; ``luck_share`` is the rest of ``noise_share``, moves away from what was likeliest. ``explained`` is
+    noise_share / share, not cut off: above 1 fewer moved than noise would move (NaN where nobody moved). It says
+    nothing for "all" where tiers differ: excesses of opposite signs cancel. Noise is drawn tiers.
 
     >>> before = pd.Series(["VIP", "VIP", "regular"], index=["a", "b", "c"])
     >>> after = pd.Series(["VIP", "regular", "regular"], index=["a", "b", "c"])
     >>> luck = [["VIP", "regular"], ["VIP", "VIP"], ["regular", "regular"]]
-    >>> movers_table(before, after, noise=luck)[["before", "customers", "moved", "share", "noise_share", "explained"]]
-        before  customers  moved     share  noise_share  explained
-    0      VIP          2      1  0.500000     0.250000        0.5
-    1  regular          1      0  0.000000     0.000000        NaN
-    2      all          3      1  0.333333     0.166667        0.5
+    >>> movers_table(before, after, noise=luck)[["before", "customers", "moved", "share", "noise_share", "luck_share"]]
+        before  customers  moved     share  noise_share  luck_share
+    0      VIP          2      1  0.500000     0.250000    0.250000
+    1  regular          1      0  0.000000     0.000000    0.000000
+    2      all          3      1  0.333333     0.166667    0.166667
     """
     if isinstance(noise, pd.DataFrame):
         raise ValueError("noise is a table of shares; give drawn tiers, shape (n_customers, n_draws), or a TierNoise")
     was, now, new = _joined(before, after, level)
     tiers = _tiers(was, now, new, noise, order)
+    foreseen = None if noise is None else _likeliest(_labels(noise, len(was)), was, tiers)
     rows = []
     for origin in [*(tier for tier in tiers if (was == tier).any()), "all"]:
         own = np.ones(len(was), dtype=bool) if origin == "all" else was == origin
@@ -108,7 +114,10 @@ def movers_table(
         if noise is not None:
             drawn = _drawn(noise, own, len(was), origin)
             row |= _excess(row, (drawn != was[own][:, None]).mean(axis=0), noise, level)
-            row["explained"] = min(row["noise_share"] / row["share"], 1.0) if row["share"] else np.nan
+            goes = (drawn == foreseen[own][:, None]) & (foreseen != was)[own][:, None]
+            row["foreseen_share"] = float(goes.mean())
+            row["luck_share"] = row["noise_share"] - row["foreseen_share"]
+            row["explained"] = row["noise_share"] / row["share"] if row["share"] else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -173,6 +182,12 @@ def _drawn(noise, own: np.ndarray, n: int, origin) -> np.ndarray | None:
     if isinstance(noise, pd.DataFrame) and (origin not in noise.index or not np.isclose(noise.loc[origin].sum(), 1)):
         raise ValueError(f"noise has no row {origin!r} of shares that sum to 1; give one for each tier of before")
     return None if noise is None or isinstance(noise, pd.DataFrame) else _labels(noise, n)[own]
+
+
+def _likeliest(labels: np.ndarray, was: np.ndarray, tiers: list) -> np.ndarray:
+    """The tier in which most draws put each customer; of equals the one the customer has, else the first."""
+    counts = np.stack([(labels == tier).sum(axis=1) + 0.5 * (was == tier) for tier in tiers], axis=1)
+    return np.array(tiers, dtype=object)[counts.argmax(axis=1)]
 
 
 def _shares(there: np.ndarray, level: float) -> dict:

@@ -9,6 +9,12 @@ purchase, and the own spend rate nu, given the history (x, t_x, T, m). All are c
     gone      : lambda ~ Gamma(r + x, alpha + t_x), p ~ Beta(a + 1, b + x - 1)
     nu        ~ Gamma(q + p_spend x, gamma + x m)
 
+In the modified model (MBG/NBD; Batislam, Denizel & Filiztekin 2007) the first purchase is a chance to leave as well:
+the same with b + 1 in place of b, P(alive) below 1 for x = 0 too, and who is gone at x = 0 left on the first day::
+
+    P(alive)  = 1 / (1 + a / (b + x) ((alpha + T) / (alpha + t_x))^(r + x))          for every x
+    alive     : p ~ Beta(a, b + x + 1);   gone : p ~ Beta(a + 1, b + x)
+
 so that a redraw costs a handful of random numbers a customer, whatever the length of the history.
 """
 
@@ -32,6 +38,7 @@ def redrawn_histories(
     n_draws: int,
     random_state: int | np.random.Generator,
     leaving: bool = False,
+    leave_at_first: bool = False,
 ) -> pd.DataFrame:
     """What might the log say of the same customers, had chance dealt differently since their first purchase?
 
@@ -41,11 +48,15 @@ def redrawn_histories(
     Parameters
     ----------
     summary : one row a customer, as :func:`clvlib.rfm.rfm_summary` gives it.
-    purchases : ``r``, ``alpha``, ``a``, ``b`` of a BG/NBD model fitted in the summary's time unit (``params_``).
+    purchases : ``r``, ``alpha``, ``a``, ``b`` of a BG/NBD or MBG/NBD model fitted in the summary's time unit
+        (``params_``).
     spend : ``p``, ``q``, ``gamma`` of a Gamma-Gamma model (``params_``), gamma in currency.
     n_draws : histories a customer.
     leaving : False keeps the time that each customer was there, so that all that differs is luck in buying. True draws
         the leaving anew as well: who is here might have left, who has left might be here.
+    leave_at_first : whether a customer may leave straight after the first purchase: False for the parameters of
+        BG/NBD (:class:`clvlib.value.BetaGeoModel`), True for those of MBG/NBD
+        (:class:`clvlib.value.ModifiedBetaGeoModel`). The four names are the same, the models are not.
 
     Returns
     -------
@@ -62,14 +73,14 @@ def redrawn_histories(
     (1000, True, True)
     """
     x, t_x, T, m, rng = _checked(summary, purchases, spend, n_draws, random_state)
-    alive, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng)
+    alive, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng, leave_at_first)
     if leaving:
-        bought, possible = _purchases(rate, leave, T, rng)
+        bought, possible = _purchases(rate, leave, T, rng, chance_before=leave_at_first)
         recency = T * _order_statistic(bought, possible, rng)
     else:
         # purchases that end a customer's time come at rate lambda p, the others at lambda (1 - p), independently; given
-        # the time, only the others are drawn, and the one that ended it stays
-        bought = rng.poisson(rate * (1 - leave) * np.where(alive, T, t_x)) + np.where(alive, 0.0, 1.0)
+        # the time, only the others are drawn, and the one that ended it stays (a first purchase is no repeat purchase)
+        bought = rng.poisson(rate * (1 - leave) * np.where(alive, T, t_x)) + np.where(alive | (x == 0), 0.0, 1.0)
         recency = np.where(alive, T * _order_statistic(bought, bought, rng), t_x)
     spent = _spent(bought, nu, spend, rng)
     mean = np.divide(spent, bought, where=bought > 0, out=np.zeros(len(x)))
@@ -85,6 +96,7 @@ def continued_histories(
     n_draws: int,
     random_state: int | np.random.Generator,
     leaving: bool = False,
+    leave_at_first: bool = False,
 ) -> pd.DataFrame:
     """What might the log say ``days`` later, if customers are what the models believe them to be?
 
@@ -105,7 +117,7 @@ def continued_histories(
     x, t_x, T, m, rng = _checked(summary, purchases, spend, n_draws, random_state)
     unit = np.tile(summary["time_unit_days"].to_numpy(dtype=float), n_draws) if "time_unit_days" in summary else 7.0
     ahead = np.broadcast_to(days / unit, T.shape)
-    alive, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng)
+    alive, rate, leave, nu = _individuals(x, t_x, T, m, purchases, spend, rng, leave_at_first)
     bought, possible = _purchases(np.where(alive, rate, 0.0), leave if leaving else np.zeros(len(x)), ahead, rng)
     recency = np.where(bought > 0, T + ahead * _order_statistic(bought, possible, rng), t_x)
     spent = x * m + _spent(bought, nu, spend, rng)
@@ -120,7 +132,7 @@ def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
     for what, given, needed in needs:
         wrong = [name for name in needed if not (name in given and np.isfinite(given[name]) and given[name] > 0)]
         if wrong:
-            model = "BetaGeoModel" if what == "purchases" else "GammaGammaModel"
+            model = "BetaGeoModel or ModifiedBetaGeoModel" if what == "purchases" else "GammaGammaModel"
             raise ValueError(
                 f"{what} needs {', '.join(needed)} above zero; {', '.join(wrong)} is missing or not. "
                 f"Give the params_ of a fitted {model}"
@@ -139,23 +151,29 @@ def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
     return *columns, np.random.default_rng(random_state)
 
 
-def _individuals(x, t_x, T, m, purchases, spend, rng) -> tuple[np.ndarray, ...]:
+def _individuals(x, t_x, T, m, purchases, spend, rng, leave_at_first) -> tuple[np.ndarray, ...]:
     """Whether alive at T, purchase rate, chance of leaving, spend rate: each of shape (n,)."""
     r, alpha, a, b = (float(purchases[name]) for name in ("r", "alpha", "a", "b"))
-    odds = np.where(x > 0, a / np.where(x > 0, b + x - 1, 1.0) * ((alpha + T) / (alpha + t_x)) ** (r + x), 0.0)
+    stayed = x + leave_at_first  # how often they could have left, and did not, if they are still there
+    longer = np.exp(np.minimum((r + x) * np.log((alpha + T) / (alpha + t_x)), 700.0))
+    odds = np.where(stayed > 0, a / np.where(stayed > 0, b + stayed - 1, 1.0) * longer, 0.0)
     alive = rng.random(len(x)) < 1 / (1 + odds)
     rate = rng.standard_gamma(r + x) / (alpha + np.where(alive, T, t_x))
-    leave = rng.beta(np.where(alive, a, a + 1), np.where(alive, b + x, np.maximum(b + x - 1, 1e-9)))
+    leave = rng.beta(np.where(alive, a, a + 1), np.where(alive, b + stayed, np.maximum(b + stayed - 1, 1e-9)))
     known = np.where(m > 0, x, 0.0)
     nu = rng.standard_gamma(spend["q"] + spend["p"] * known) / (spend["gamma"] + known * m)
     return alive, rate, leave, nu
 
 
-def _purchases(rate, leave, length, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Purchases made within ``length``, and how many there would have been had nobody left."""
+def _purchases(rate, leave, length, rng, *, chance_before: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Purchases made within ``length``, and how many there would have been had nobody left.
+
+    ``chance_before``: there is a chance to leave before the first of them.
+    """
     possible = rng.poisson(rate * length)
     with np.errstate(divide="ignore", over="ignore"):
-        last = np.floor(rng.standard_exponential(len(rate)) / -np.log1p(-np.minimum(leave, 1 - 1e-12))) + 1
+        last = np.floor(rng.standard_exponential(len(rate)) / -np.log1p(-np.minimum(leave, 1 - 1e-12)))
+    last += not chance_before
     return np.minimum(possible, last).astype(float), possible.astype(float)
 
 

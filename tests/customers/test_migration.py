@@ -42,6 +42,24 @@ def test_noise_alone_is_called_no_difference_and_a_real_change_more(quarter):
     assert stays.loc[("VIP", "VIP"), "verdict"] == "more than noise"
 
 
+def test_ageing_that_is_foreseen_stands_apart_from_luck():
+    before = pd.Series(["VIP"] * 10, index=range(10))
+    # five will most likely fall and mostly do, five will most likely stay and sometimes fall
+    draws = np.array([["regular"] * 9 + ["VIP"]] * 5 + [["VIP"] * 8 + ["regular"] * 2] * 5, dtype=object)
+    row = movers_table(before, before, noise=draws, order=["VIP", "regular"]).iloc[0]
+    assert row["noise_share"] == pytest.approx(0.55)
+    assert row["foreseen_share"] == pytest.approx(0.45)
+    assert row["luck_share"] == pytest.approx(0.1)
+
+
+def test_the_share_explained_is_not_cut_off(quarter):
+    before, flipped, noise, _ = quarter
+    after = pd.Series(np.where(np.arange(400) % 10 == 0, flipped, before), index=before.index)
+    row = movers_table(before, after, noise=noise).set_index("before").loc["all"]
+    assert row["explained"] > 1.5
+    assert row["verdict"] == "less than noise"
+
+
 def test_excess_of_noise_alone_is_found_as_often_as_its_level_says(quarter):
     before, _, noise, _ = quarter
     shown = [

@@ -5,7 +5,7 @@ import pytest
 from clvlib.customers import ValueTiers, continued_histories, redrawn_histories, tier_noise
 from clvlib.datasets import load
 from clvlib.rfm import rfm_summary
-from clvlib.value import BetaGeoModel, GammaGammaModel, customer_lifetime_value
+from clvlib.value import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, customer_lifetime_value
 
 PURCHASES = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.44}
@@ -144,3 +144,51 @@ def test_a_summary_that_is_none_is_refused_in_words():
     with pytest.raises(ValueError, match="summary must be a DataFrame"):
         redrawn_histories(None, purchases=dict.fromkeys(["r", "alpha", "a", "b"], 1.0),
                           spend=dict.fromkeys(["p", "q", "gamma"], 4.0), n_draws=1, random_state=0)  # fmt: skip
+
+
+MODIFIED = {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614}
+
+
+def _modified():
+    model = ModifiedBetaGeoModel()
+    model.params_ = MODIFIED
+    return model
+
+
+def test_what_follows_has_the_mean_of_batislam_denizel_filiztekin_2007(summary):
+    later = continued_histories(summary, purchases=MODIFIED, spend=SPEND, days=273, n_draws=200, random_state=0,
+                                leaving=True, leave_at_first=True)  # fmt: skip
+    bought = (later["frequency"].to_numpy().reshape(200, -1) - summary["frequency"].to_numpy()).mean(axis=0)
+    expected = _modified().expected_purchases(summary, 273)
+    once = summary["frequency"].to_numpy() == 0
+    for part in (once, ~once):
+        assert bought[part].sum() == pytest.approx(expected[part].sum(), rel=0.03)
+
+
+def test_one_time_buyers_may_have_left_in_the_modified_model_alone(summary):
+    once = summary[summary["frequency"] == 0]
+    options = {"spend": SPEND, "n_draws": 100, "random_state": 0}
+    rate = MODIFIED["r"] / (MODIFIED["alpha"] + once["T"])
+    for modified, alive in ((True, _modified().probability_alive(once)), (False, 1.0)):
+        later = continued_histories(once, purchases=MODIFIED, days=273, leave_at_first=modified, **options)
+        assert later["frequency"].mean() == pytest.approx((alive * rate * 39).mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_redraw_of_the_modified_model_looks_like_its_own_customers(leaving):
+    rng = np.random.default_rng(0)
+    n, T = 20000, 40.0
+    rate, leave = rng.gamma(MODIFIED["r"], 1 / MODIFIED["alpha"], n), rng.beta(MODIFIED["a"], MODIFIED["b"], n)
+    left = np.where(rng.random(n) < leave, 0.0, rng.exponential(1 / (rate * leave + 1e-300)))
+    there, gone = np.minimum(left, T), (left < T) & (left > 0)
+    others = rng.poisson(rate * (1 - leave) * there)
+    x = (others + gone).astype(float)
+    recency = np.where(gone, there, there * np.where(others > 0, rng.beta(np.maximum(others, 1), 1), 0.0))
+    seen = pd.DataFrame({"frequency": x, "recency": recency, "T": T, "monetary_value": np.where(x > 0, 20.0, 0.0),
+                         "time_unit_days": 7.0})  # fmt: skip
+    again = redrawn_histories(seen, purchases=MODIFIED, spend=SPEND, n_draws=3, random_state=1, leaving=leaving,
+                              leave_at_first=True)  # fmt: skip
+    assert again["frequency"].mean() == pytest.approx(x.mean(), rel=0.03)
+    assert (again["frequency"] == 0).mean() == pytest.approx((x == 0).mean(), abs=0.01)
+    assert again["recency"].mean() == pytest.approx(recency.mean(), rel=0.03)
+    assert ((again["frequency"] == 0) == (again["recency"] == 0)).all()
