@@ -82,10 +82,13 @@ class Log(BaseModel):
     decimal: _Text = "."
     thousands: _Text = ""
     sheet: Annotated[str | int | None, BeforeValidator(_as_read)] = None
+    keep_columns: Annotated[list[str] | None, BeforeValidator(_as_written)] = None
 
     def options(self) -> dict[str, Any]:
         """What ``read_transactions`` gets behind its first two arguments."""
-        return self.model_dump(exclude={"name", "path", "columns"})
+        options = self.model_dump(exclude={"name", "path", "columns"})
+        # Columns nobody has mapped may hold names and addresses: what a report writes has those alone it is asked for.
+        return options | {"keep_columns": self.keep_columns or []}
 
 
 class _Document(BaseModel):

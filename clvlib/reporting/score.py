@@ -137,7 +137,7 @@ def _read(path: Path, scenario: Path | None) -> Ledger:
     columns = None
     if scenario is not None:
         log = log_section(scenario)
-        options, columns = log.options(), log.columns or None
+        options, columns = log.options() | {"keep_columns": []}, log.columns or None  # no rejected row is written
     try:
         return read_transactions(path, columns, **options)
     except LogError as error:

@@ -25,6 +25,7 @@ def remedy(rejected: pd.DataFrame, names: Mapping[str, str]) -> str:
     hints = []
     reasons = rejected["reason"]
     for ours, theirs in names.items():
+        theirs = f"{theirs} (as read)" if f"{theirs} (as read)" in rejected else theirs
         values = rejected.loc[reasons.str.contains(f"{ours} is not a", regex=False), theirs].dropna()
         if len(values):
             hints.append(_date(values) if ours == "timestamp" else _number(values))

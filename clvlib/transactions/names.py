@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from clvlib.columns import OPTIONAL, REQUIRED
 from clvlib.transactions.errors import LogError, nearest, some
 
-__all__ = ["named"]
+__all__ = ["named", "shown"]
 
 _HOUSE = (*REQUIRED, *OPTIONAL)
 #: What shops call the required columns; only to name a likely one in a message.
@@ -84,6 +84,25 @@ def named(source, columns: Mapping[str, str | None] | None) -> dict[str, str]:
             remedy=f"say which one it is, for example columns={{{near or 'its name in the file'!r}: {ours!r}}}",
         )
     return {ours: result[ours] for ours in _HOUSE if ours in result}
+
+
+def shown(source, names: Mapping[str, str], keep: Sequence[str] | None) -> list[str] | None:
+    """Which of the source's columns its rejected rows show: those that are read and ``keep``; None where all are.
+
+    Raises LogError for a name in ``keep`` that is not there.
+    """
+    if keep is None:
+        return None
+    keep = [keep] if isinstance(keep, str) else [str(name) for name in keep]
+    for theirs in keep:
+        if theirs not in source.columns:
+            near = nearest(theirs, source.columns)
+            raise LogError(
+                source.name,
+                f"`keep_columns` names {theirs!r}, which is not in the file ({_found(source)})",
+                remedy=f"write {near!r}" if near else "take a name from this list",
+            )
+    return [name for name in source.columns if name in keep or name in names.values()]
 
 
 def _likely(ours: str, candidates: list[str]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from clvlib.transactions.ledger import Ledger
-from clvlib.transactions.names import named
+from clvlib.transactions.names import named, shown
 from clvlib.transactions.options import Options
 from clvlib.transactions.reading import Reading
 from clvlib.transactions.sources import open_source
@@ -35,6 +35,7 @@ def read_transactions(
     decimal: str = ".",
     thousands: str = "",
     sheet: str | int | None = None,
+    keep_columns: Sequence[str] | None = None,
 ) -> Ledger:
     """What is in this log, and what of it may be trusted?
 
@@ -59,6 +60,9 @@ def read_transactions(
         Lines that a policy rejects (``returns``, ``duplicates``, ``zero_amounts``) do not count.
     encoding, separator, decimal, thousands : how a CSV is written; the latter two also hold for numbers typed as text
     sheet : which sheet of a workbook that has several
+    keep_columns : which of the log's columns that are not read ``Ledger.rejected`` shows none the less; None for all
+        With a list, [] for one, nothing else is in the ledger: no name and no address that stood beside what is read.
+        A line with a wrong number of fields then shows its row number alone, since what is in which is not known.
 
     Returns
     -------
@@ -93,7 +97,8 @@ def read_transactions(
         thousands=thousands,
         max_rejected_share=max_rejected_share,
     )
-    reading = Reading(opened, named(opened, columns), options)
+    names = named(opened, columns)
+    reading = Reading(opened, names, options, shown=shown(opened, names, keep_columns))
     for chunk in opened.chunks():
         reading.take(chunk)
     return reading.ledger()

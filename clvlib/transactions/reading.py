@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,11 +29,20 @@ class Reading:
     """Takes the chunks of ``source`` in their order, then gives the ledger.
 
     Good rows are held as columns in our types, rejected ones as they were read. ``position`` is a row's place
-    among all rows of the source; the row number an editor shows is asked for at the end.
+    among all rows of the source; the row number an editor shows is asked for at the end. Of rejected rows the
+    columns ``shown`` are held, None for all.
     """
 
-    def __init__(self, source: FrameSource, names: Mapping[str, str], options: Options):
-        self.source, self.names, self.options = source, names, options
+    def __init__(
+        self,
+        source: FrameSource,
+        names: Mapping[str, str],
+        options: Options,
+        *,
+        shown: Sequence[str] | None = None,
+    ):
+        self.source, self.names, self.options, self.all_shown = source, names, options, shown is None
+        self.shown = list(source.columns) if shown is None else list(shown)
         self.seen = self.blank = self.offsets = 0  # rows of the source, blank ones among them; times with an offset
         self.money = 0  # of all rows, in millionths
         self.currencies: Counter = Counter()
@@ -65,8 +74,8 @@ class Reading:
         pa.default_memory_pool().release_unused()
 
     def _reject(self, raw: pd.DataFrame, positions: np.ndarray, reasons: np.ndarray, amounts: np.ndarray) -> None:
-        aside = pd.DataFrame({name: as_series(as_text(raw[name])) for name in raw.columns})
-        aside.columns = _aside(raw.columns)
+        aside = pd.DataFrame({name: as_series(as_text(raw[name])) for name in self.shown})
+        aside.columns = _aside(self.shown)
         aside.insert(0, "row", positions)
         aside.insert(1, "reason", pd.Series(reasons, dtype="str"))
         self.rejected.append(aside)
@@ -180,11 +189,16 @@ class Reading:
 
     def _rejected_table(self) -> pd.DataFrame:
         source = self.source
-        texts = {name: pd.Series([], dtype="str") for name in ("reason", *_aside(source.columns))}
+        texts = {name: pd.Series([], dtype="str") for name in ("reason", *_aside(self.shown))}
         table = pd.concat([pd.DataFrame({"row": np.array([], np.int64), **texts}), *self.rejected], ignore_index=True)
         table["row"] = source.rows(table["row"].to_numpy())
         if source.ragged:
-            ragged = source.ragged_table().set_axis(table.columns, axis=1)
+            ragged = source.ragged_table()
+            if self.all_shown:
+                ragged = ragged.set_axis(table.columns, axis=1)
+            else:  # a field too many and an address stands under the amount: none of its fields can be shown
+                ragged = ragged.iloc[:, :2].set_axis(["row", "reason"], axis=1).reindex(columns=table.columns)
+                ragged = ragged.astype(dict.fromkeys(table.columns[1:], "str"))
             table = pd.concat([table, ragged], ignore_index=True)
         return table.sort_values("row", kind="stable", ignore_index=True)
 

@@ -105,6 +105,32 @@ def reconciled(out: Path) -> dict[str, int]:
     return {outcome: int(count) for outcome, count in lines["lines"].items() if count}
 
 
+def test_names_and_addresses_nobody_mapped_are_in_no_file_of_a_report(report):
+    head = "customer_id,Name,E-Mail,timestamp,amount,Remark\n"
+    good = "".join(f"c{n % 5},Ann,ann@example.org,2020-01-{1 + n % 28:02d},9.50,-\n" for n in range(60))
+    bad = "c1,Ann,ann@example.org,never,5,wrong\nc1,Ann,Lee,ann@example.org,2020-01-01,5,-\nc1,Ann,ann@example.org\n"
+    code, out, told = report(head + good + bad)
+    assert code == 0, told
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert {"rejected.csv", "rejected.parquet", "data_quality.html"} <= {path.name for path in files}
+    spoilt = [path.name for path in files if b"ann@example" in path.read_bytes() or b"E-Mail" in path.read_bytes()]
+    assert not spoilt
+    assert "ann@example" not in told
+    rejected = pd.read_csv(out / "ledger" / "shop" / "rejected.csv", dtype=str)
+    assert rejected.columns.tolist() == ["row", "reason", "customer_id", "timestamp", "amount"]
+    assert rejected["row"].tolist() == ["62", "63", "64"]
+    assert "line number" in (out / "data_quality.html").read_text(encoding="utf-8")
+
+    report(head + bad)  # refused, and what was read is kept for its owner
+    assert "ann@example" not in (out / "ledger" / "rejected.csv").read_text(encoding="utf-8")
+    code, out, told = report(head + good + bad, keep_columns=["Remark"])
+    assert code == 0, told
+    assert pd.read_csv(out / "ledger" / "shop" / "rejected.csv")["Remark"].tolist()[0] == "wrong"
+    code, _, told = report(head + good, keep_columns=["Remarks"])
+    assert code == 2
+    assert "write 'Remark'" in told
+
+
 def test_a_remedy_can_be_put_into_the_scenario_as_it_is(report):
     semicolons = GOOD.replace(",", ";").replace(".50", ",50")
     _, _, told = report(semicolons)

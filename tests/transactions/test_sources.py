@@ -226,3 +226,32 @@ def test_a_sheet_called_like_a_number_is_found_by_it(tmp_path):
             log.to_excel(book, sheet_name=str(year), index=False)
     for sheet in (2024, "2024", 1):
         assert read_transactions(tmp_path / "shop.xlsx", sheet=sheet).lines["timestamp"].dt.year.tolist() == [2024]
+
+
+def test_rejected_rows_show_what_is_read_and_what_is_asked_for_alone(tmp_path):
+    names = {"who": "customer_id", "day": "timestamp", "row": "amount"}
+    path = tmp_path / "shop.csv"
+    path.write_text(
+        "who,name,mail,day,row,note\n"
+        "1,Ann,ann@example.org,2011-12-09,1,a\n"
+        "2,Bob,bob@example.org,2011-12-09,?,b\n"
+        "3,Cid, the third,cid@example.org,2011-12-09,2,c\n"  # the name's comma moves the address under the day
+        "4,Dee\n"
+    )
+    rejected = read_transactions(path, names, keep_columns=["note"], max_rejected_share=1).rejected
+    assert rejected.columns.tolist() == ["row", "reason", "who", "day", "row (as read)", "note"]
+    assert rejected["row"].tolist() == [3, 4, 5]
+    assert rejected.iloc[0, 2:].tolist() == ["2", "2011-12-09", "?", "b"]
+    assert rejected.iloc[1:, 2:].isna().all(axis=None)  # which field is which is not known
+    assert (rejected.drop(columns="row").dtypes == "str").all()
+    frame = pd.read_csv(path.with_name("shop.csv"), on_bad_lines="skip").assign(day="never")
+    with pytest.raises(LogError) as caught:
+        read_transactions(frame, names, keep_columns=[])
+    assert caught.value.ledger.rejected.columns.tolist() == ["row", "reason", "who", "day", "row (as read)"]
+    everything = read_transactions(path, names, max_rejected_share=1).rejected  # the library's own default
+    assert everything.loc[0, "mail"] == "bob@example.org"
+
+
+def test_a_column_to_be_kept_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(LogError, match=r"`keep_columns` names 'item text', .* Remedy: write 'item_text'"):
+        read_transactions(csv_log(tmp_path, "1,2011-12-09,1,tea\n"), keep_columns=["item text"])
