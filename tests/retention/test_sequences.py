@@ -57,10 +57,9 @@ def asked_of(lines, dates, **windows):
     return snapshot_table(lines, snapshot_dates=dates, **windows)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_weeks_equal_a_loop_over_customers(seed):
-    lines = random_log(seed).sample(frac=1, random_state=seed)
-    asked = asked_of(lines, ["2024-01-10", "2024-04-01"]).sample(frac=1, random_state=seed)
+def test_weeks_equal_a_loop_over_customers():
+    lines = random_log().sample(frac=1, random_state=0)
+    asked = asked_of(lines, ["2024-01-10", "2024-04-01"]).sample(frac=1, random_state=0)
     for n_weeks in (1, 20):
         found = weekly_sequences(lines, asked, n_weeks=n_weeks)
         values, mask = by_loop(lines, asked, n_weeks)

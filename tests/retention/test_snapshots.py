@@ -56,9 +56,7 @@ def plain_loop(lines, dates, observation_days, outcome_days):
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("with_orders", [True, False])
-def test_all_dates_in_one_pass_match_a_plain_loop(lines, with_orders):
-    lines = lines if with_orders else lines.drop(columns="order_id")
+def test_all_dates_in_one_pass_match_a_plain_loop(lines):
     dates = snapshot_dates(lines, step_days=9, observation_days=5, outcome_days=3)
     ours = snapshot_table(lines, snapshot_dates=dates, observation_days=5, outcome_days=3)
     expected = plain_loop(lines, dates, 5, 3)
