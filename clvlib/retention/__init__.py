@@ -3,6 +3,7 @@
 from clvlib.retention._design import SeparationWarning
 from clvlib.retention.baselines import ActiveLately, BaseRate
 from clvlib.retention.boosted import BoostedReturnModel
+from clvlib.retention.following import follow_level
 from clvlib.retention.hazard import DiscreteTimeHazard, survival_check
 from clvlib.retention.learning_curve import customers_needed, learning_curve
 from clvlib.retention.lifetimes import lifetime_table
@@ -63,6 +64,7 @@ __all__ = [
     "customers_needed",
     "effect_sensitivity",
     "flip_effects",
+    "follow_level",
     "learning_curve",
     "lifetime_table",
     "logistic_probability",
