@@ -44,8 +44,8 @@ def share(name: str, value: Any, *, ends: bool = False) -> float:
     return float(value)
 
 
-def frame(name: str, table: Any, needed: Sequence[str], *, remedy: str) -> pd.DataFrame:
-    """The table itself, a DataFrame of at least one row with the ``needed`` columns."""
+def frame(name: str, table: Any, needed: Sequence[str], *, remedy: str, may_be_empty: bool = False) -> pd.DataFrame:
+    """The table itself, a DataFrame with the ``needed`` columns, each there once, and at least one row."""
     if not isinstance(table, pd.DataFrame):
         columns = f" with {', '.join(needed)}" if needed else ""
         raise ValueError(f"{name} must be a DataFrame{columns}, not {type(table).__name__}; {remedy}")
@@ -54,7 +54,10 @@ def frame(name: str, table: Any, needed: Sequence[str], *, remedy: str) -> pd.Da
         raise ValueError(
             f"{name} of {len(table)} rows has no {', '.join(absent)}; it has {', '.join(map(str, table))}; {remedy}"
         )
-    if table.empty:
+    twice = [column for column in needed if isinstance(table[column], pd.DataFrame)]
+    if twice:
+        raise ValueError(f"{name} has more than one column {' and '.join(twice)}; drop or rename all but one")
+    if table.empty and not may_be_empty:
         raise ValueError(f"{name} has {len(table)} rows; {remedy}")
     return table
 

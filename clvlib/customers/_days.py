@@ -77,6 +77,9 @@ def wall_ages(lines: Any, as_of: Any) -> tuple[AgedLines, Any]:
 
 def _without_zone(lines: Any) -> tuple[Any, Any]:
     if isinstance(lines, pd.DataFrame):
+        twice = [name for name in ("customer_id", "timestamp", "amount") if isinstance(lines.get(name), pd.DataFrame)]
+        if twice:
+            raise ValueError(f"the log has more than one column {' and '.join(twice)}; drop or rename all but one")
         times = lines.get("timestamp")
         if not isinstance(times, pd.Series) or not pd.api.types.is_datetime64_any_dtype(times):
             return lines, None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clvlib.customers._checks import share, whole
+from clvlib.customers._checks import frame, share, whole
 from clvlib.customers._days import known_until
 from clvlib.metrics.intervals import wilson_interval
 from clvlib.split import checked_lines
@@ -148,8 +148,7 @@ def customer_funnel(
             "leave these events out here, session_funnel counts them"
         )
     events = checked_lines(events, ("customer_id", "session_id", "timestamp"))
-    if "event" not in events:
-        raise ValueError(f"the events have no column event, which says what was, but {_names(events)}")
+    frame("the table of events", events, ("event",), remedy="the column event says what was")
     end = known_until(events["timestamp"], as_of)
     events = events[events["timestamp"] < end]
     if events.empty:

@@ -14,14 +14,13 @@ satisfaction    mean answer, from 1 to 5, of the period's surveys
 What a log does not hold is not recorded: its value is missing, and never 0.
 """
 
-from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from clvlib.customers._checks import share, whole
+from clvlib.customers._checks import frame, share, whole
 from clvlib.customers._days import wall_ages
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
 from clvlib.rfm import AgedLines
@@ -262,11 +261,7 @@ def _groups(table: pd.DataFrame) -> np.ndarray | None:
 
 
 def _check_table(table: Any, name: str, needed: list[str]) -> None:
-    if not isinstance(table, pd.DataFrame):
-        raise ValueError(f"{name} must be a DataFrame with {', '.join(needed)}, got {type(table).__name__}")
-    absent: list[Hashable] = [column for column in needed if column not in table]
-    if absent:
-        raise ValueError(f"{name} has no column {' and no column '.join(map(str, absent))}, only {[*table.columns]}")
+    frame(name, table, needed, remedy="hand in such a table, or None", may_be_empty=True)
     for column in ("clv", "satisfaction"):
         if column in needed and not pd.api.types.is_numeric_dtype(table[column]):
             raise ValueError(f"{column} of {name} holds {table[column].dtype}, not numbers, in {len(table)} rows")

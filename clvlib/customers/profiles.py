@@ -134,6 +134,7 @@ def profile_lines(profiles: pd.DataFrame, *, currency: str, width: int = 112) ->
     lost (1): away for a while, buys at times, spends some. Buys: not recorded.
         To do: leave in peace; no money, but for one test a year.
     """
+    frame("profiles", profiles, (), remedy="make it with segment_profiles")
     sentences = []
     for _, row in profiles.iterrows():
         text = f"{row['segment']} ({row['customers']:,}): {row['in_words']}."

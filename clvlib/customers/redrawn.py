@@ -130,7 +130,9 @@ def _checked(summary, purchases, spend, n_draws, random_state) -> tuple:
     n_draws = whole("n_draws", n_draws)
     needs = (("purchases", purchases, ("r", "alpha", "a", "b")), ("spend", spend, ("p", "q", "gamma")))
     for what, given, needed in needs:
-        wrong = [name for name in needed if not (name in given and np.isfinite(given[name]) and given[name] > 0)]
+        if not isinstance(given, Mapping):
+            raise ValueError(f"{what} must be a mapping of {', '.join(needed)}, not {type(given).__name__}")
+        wrong = [name for name in needed if not (name in given and 0 < number(name, given[name]) < np.inf)]
         if wrong:
             model = "BetaGeoModel or ModifiedBetaGeoModel" if what == "purchases" else "GammaGammaModel"
             raise ValueError(

@@ -223,6 +223,9 @@ def _best_overlap(before: np.ndarray, after: np.ndarray, n_segments: int) -> np.
 
 
 def _assigned(assign: Callable[[np.ndarray], ArrayLike], values: np.ndarray) -> np.ndarray:
+    if not callable(assign):
+        raise ValueError(f"assign must be a function of values to tiers, such as ValueTiers().fit(value).assign, "
+                         f"not {assign!r}")  # fmt: skip
     tiers = np.asarray(assign(values), dtype=object)
     if tiers.shape != values.shape:
         raise ValueError(f"assign gave {tiers.shape} tiers for {len(values)} values; it must give one a value")

@@ -236,8 +236,7 @@ def _known(
 
 def _timed(table: pd.DataFrame, name: str, time: str, zone: Any, log: pd.Index) -> pd.DataFrame:
     """The rows with a customer and a time, and the ``day`` of it."""
-    if not isinstance(table, pd.DataFrame) or not table.empty:  # a table without rows says nothing, and may
-        frame(f"the table {name}", table, ("customer_id", time), remedy="hand in such a table, or None")
+    frame(f"the table {name}", table, ("customer_id", time), remedy="hand in such a table, or None", may_be_empty=True)
     times = table[time]
     if not pd.api.types.is_datetime64_any_dtype(times) or str(times.dt.tz) != str(zone):
         raise ValueError(

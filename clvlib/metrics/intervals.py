@@ -1,6 +1,7 @@
 """How far a figure could have been off, had the same shop met other customers."""
 
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,8 +49,8 @@ def bootstrap_interval(
         bad = int((~np.isfinite(rows)).reshape(len(rows), -1).any(axis=1).sum())
         raise ValueError(f"{bad} of {len(rows)} rows are NaN or infinite; drop them and say so")
     check_level(level)
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+    if isinstance(n_resamples, bool) or not isinstance(n_resamples, Integral) or n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, a whole number, got {n_resamples!r}")
     rng = np.random.default_rng(random_state)
     if groups is not None:
         draws = _grouped_draws(rows, groups, statistic, n_resamples, rng)

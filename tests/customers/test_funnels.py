@@ -203,7 +203,7 @@ def test_a_time_zone_changes_no_count(shop_events):
     ("change", "settings", "told"),
     [
         (lambda e: e.drop(columns="customer_id"), {}, "no column customer_id"),
-        (lambda e: e.drop(columns="event"), {}, "no column event"),
+        (lambda e: e.drop(columns="event"), {}, "has no event"),
         (lambda e: e.assign(customer_id=None), {}, "customer_id is missing in 13 of 13"),
         (lambda e: e.assign(timestamp="monday"), {}, "timestamp holds"),
         (lambda e: e, {"as_of": "2023-01-01"}, "no event lies before"),

@@ -152,7 +152,7 @@ def test_cdnow_figures_are_those_of_the_published_log():
         ({"level": "a"}, "level must be a share"),
         ({"clv": pd.DataFrame({"customer_id": ["a"], "clv": [1.0]}), "horizon_days": -3}, "horizon_days must be"),
         ({"as_of": "2030-01-01"}, "after the log's end"),
-        ({"clv": pd.DataFrame({"customer_id": ["a"]}), "horizon_days": 365}, "clv has no column clv"),
+        ({"clv": pd.DataFrame({"customer_id": ["a"]}), "horizon_days": 365}, "clv of 1 rows has no clv"),
         ({"clv": pd.DataFrame({"customer_id": ["a"], "clv": [1.0]})}, "give horizon_days"),
         ({"clv": pd.DataFrame({"customer_id": ["a", "a"], "clv": 1.0}), "horizon_days": 9}, "1 of 2 rows"),
         ({"clv": pd.DataFrame({"customer_id": ["a"], "clv": ["x"]}), "horizon_days": 9}, "not numbers, in 1 rows"),
@@ -166,7 +166,7 @@ def test_cdnow_figures_are_those_of_the_published_log():
             {"surveys": pd.DataFrame({"timestamp": pd.to_datetime(["2024-02-01"], utc=True), "satisfaction": [3]})},
             "time zone UTC",
         ),
-        ({"events": pd.DataFrame({"session_id": ["s"]})}, "no column timestamp and no column event"),
+        ({"events": pd.DataFrame({"session_id": ["s"]})}, "events of 1 rows has no timestamp, event"),
     ],
 )
 def test_wrong_input_is_refused_with_a_reason(lines, options, message):
@@ -221,3 +221,12 @@ def test_a_moment_within_a_day_ends_the_period_with_that_day(month):
     table = kpi_table(month, events=events, as_of="2024-05-01 12:00", period_days=30).set_index("kpi")
     assert table.loc["activity", "period"] == "2024-04-02 to 2024-05-01", "thirty days, as they are counted"
     assert table.loc["conversion", "n"] == 1, "the sessions of the same thirty days"
+
+
+@pytest.mark.parametrize("name", ["amount", "timestamp"])
+def test_a_column_twice_is_refused_in_words(month, name):
+    with pytest.raises(ValueError, match=f"more than one column {name}"):
+        kpi_table(pd.concat([month, month[[name]]], axis=1))
+    events = _events((1, "view", "2024-04-20", "a"))
+    with pytest.raises(ValueError, match="events has more than one column event"):
+        kpi_table(month, period_days=30, events=pd.concat([events, events[["event"]]], axis=1))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clvlib.customers import SEGMENTS, TIERS, WHAT_TO_DO, distinctive_items, segment_profiles
+from clvlib.customers import SEGMENTS, TIERS, WHAT_TO_DO, distinctive_items, profile_lines, segment_profiles
 from clvlib.metrics.intervals import wilson_interval
 
 
@@ -129,3 +129,8 @@ def test_options_and_tables_that_are_none_are_refused_in_words():
         segment_profiles(None, lines)
     with pytest.raises(ValueError, match="integer there and string in the log"):
         segment_profiles(segments.assign(customer_id=[1]), lines)
+
+
+def test_sentences_of_no_table_are_refused_in_words():
+    with pytest.raises(ValueError, match="profiles must be a DataFrame"):
+        profile_lines(None, currency="USD")

@@ -192,3 +192,10 @@ def test_a_redraw_of_the_modified_model_looks_like_its_own_customers(leaving):
     assert (again["frequency"] == 0).mean() == pytest.approx((x == 0).mean(), abs=0.01)
     assert again["recency"].mean() == pytest.approx(recency.mean(), rel=0.03)
     assert ((again["frequency"] == 0) == (again["recency"] == 0)).all()
+
+
+@pytest.mark.parametrize("wrong", [None, {"r": "a"}])
+def test_parameters_that_are_none_are_refused_in_words(wrong):
+    summary = pd.DataFrame({"frequency": [1.0], "recency": [1.0], "T": [2.0], "monetary_value": [1.0]})
+    with pytest.raises(ValueError, match="must be a"):
+        redrawn_histories(summary, purchases=wrong, spend={}, n_draws=1, random_state=0)

@@ -136,3 +136,8 @@ def test_bad_draws_are_refused_kindly(value, draws, options, says):
 def test_a_table_that_is_none_is_refused_in_words():
     with pytest.raises(ValueError, match="one row a customer, and is NoneType"):
         bootstrap_agreement(lambda t: [0], None, random_state=0)
+
+
+def test_assign_that_is_no_function_is_refused_in_words():
+    with pytest.raises(ValueError, match="assign must be a function"):
+        tier_noise([1.0], [[1.0]], assign=None)

@@ -113,3 +113,9 @@ def test_a_level_that_is_no_number_is_refused_in_words():
                                                                                       random_state=0)):  # fmt: skip
         with pytest.raises(ValueError, match="level is a share"):
             call()
+
+
+def test_a_number_of_resamples_that_is_none_is_refused_in_words():
+    for wrong in ("a", 2.5, True, 0):
+        with pytest.raises(ValueError, match="n_resamples must be at least 1"):
+            bootstrap_interval([1.0, 2.0], n_resamples=wrong, random_state=0)
