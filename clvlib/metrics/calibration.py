@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from clvlib.metrics._clustered import clustered_covariance
 from clvlib.metrics._resampling import check_level, codes_of, group_counts
 from clvlib.metrics.probability import _bin_codes, _checked
 
@@ -134,7 +135,7 @@ def calibration_line(
     # between these ends everybody is told less, or more, than anybody's outcome can be
     span = np.abs(z).max() + abs(logit(y.mean())) + 1
     intercept = brentq(lambda a: expit(a + z).mean() - y.mean(), -span, span, xtol=1e-12)
-    reach = wide * np.sqrt(_sandwich(np.ones((len(y), 1)), y, expit(intercept + z), customer)[0, 0])
+    reach = wide * np.sqrt(clustered_covariance(np.ones((len(y), 1)), y, expit(intercept + z), customer)[0, 0])
     slope, error = _slope(z, y, customer)
     ends = (slope - wide * error, slope + wide * error)
     return CalibrationLine(float(intercept), float(intercept - reach), float(intercept + reach), slope, *ends)
@@ -205,16 +206,8 @@ def _slope(z: np.ndarray, y: np.ndarray, customer: np.ndarray) -> tuple[float, f
         beta, likelihood = beta + step, after
         if np.abs(step).max() < 1e-10:
             break
-    return float(beta[1]), float(np.sqrt(_sandwich(design, y, expit(design @ beta), customer)[1, 1]))
+    return float(beta[1]), float(np.sqrt(clustered_covariance(design, y, expit(design @ beta), customer)[1, 1]))
 
 
 def _log_likelihood(log_odds: np.ndarray, y: np.ndarray) -> float:
     return float(np.sum(y * log_odds - np.logaddexp(0, log_odds)))
-
-
-def _sandwich(design: np.ndarray, y: np.ndarray, mu: np.ndarray, customer: np.ndarray) -> np.ndarray:
-    """Cluster-robust covariance of logistic coefficients: rows of one customer may depend on each other."""
-    bread = np.linalg.inv(design.T @ (design * (mu * (1 - mu))[:, None]))
-    n = int(customer.max()) + 1
-    score = np.column_stack([np.bincount(customer, weights=part, minlength=n) for part in (design.T * (y - mu))])
-    return bread @ (score.T @ score) @ bread * n / max(n - 1, 1)

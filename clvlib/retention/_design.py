@@ -1,15 +1,14 @@
-"""What the models of this room share: features and outcome of a table, separation, a covariance by customers."""
+"""What the models of this room share: features and outcome of a table, and separation."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from clvlib.retention._checks import checked_table, group_codes
+from clvlib.retention._checks import checked_table
 
-__all__ = ["SeparationWarning", "clustered_covariance", "feature_matrix", "outcome_of", "separated"]
+__all__ = ["SeparationWarning", "feature_matrix", "outcome_of", "separated"]
 
 #: What a table of snapshots holds beside features; a customer's number can only be memorised.
 _NO_FEATURES = ("came_back", "customer_id", "snapshot_date")
@@ -74,26 +73,3 @@ def separated(design: np.ndarray, outcome: np.ndarray) -> bool:
     found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(design)), bounds=(-1, 1))
     # such directions form a cone, so that the best of them reaches the bounds; what is found near 0 is rounding
     return found.status == 0 and np.abs(found.x).max() > 0.5 and -found.fun > 1e-6 * len(design)
-
-
-def clustered_covariance(
-    design: np.ndarray, outcome: np.ndarray, probability: np.ndarray, customer: ArrayLike | None, *, penalty: np.ndarray
-) -> np.ndarray:
-    """Covariance of a logistic regression's coefficients where a customer's rows depend on each other.
-
-    The cluster-robust sandwich (Liang & Zeger 1986, Biometrika 73, p. 13) with the factor n / (n - 1) for n customers.
-
-    design: shape (n_rows, n_coefficients), with the intercept's column where there is one. outcome, probability: shape
-    (n_rows,). customer: who each row is of. penalty: weight of each squared coefficient, shape (n_coefficients,).
-
-    >>> x = np.ones((4, 1))
-    >>> clustered_covariance(x, np.array([0, 1, 0, 1]), np.full(4, 0.5), pd.Series([*"abcd"]), penalty=np.zeros(1))
-    array([[1.33333333]])
-    """
-    weight = probability * (1 - probability)
-    bread = np.linalg.inv(design.T @ (design * weight[:, None]) + np.diag(penalty))
-    code = group_codes(customer, len(design))
-    n = int(code.max()) + 1
-    rows = design * (outcome - probability)[:, None]
-    score = np.column_stack([np.bincount(code, weights=column, minlength=n) for column in rows.T])
-    return bread @ (score.T @ score) @ bread * n / max(n - 1, 1)

@@ -31,9 +31,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from clvlib.metrics._clustered import clustered_covariance
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
-from clvlib.retention._checks import check_fitted, check_level, check_penalty, checked_numbers, checked_table
-from clvlib.retention._design import SeparationWarning, clustered_covariance, feature_matrix, separated
+from clvlib.retention._checks import (
+    check_fitted,
+    check_level,
+    check_penalty,
+    checked_numbers,
+    checked_table,
+    group_codes,
+)
+from clvlib.retention._design import SeparationWarning, feature_matrix, separated
 from clvlib.retention.survival import checked_durations
 from clvlib.split._door import whole
 
@@ -118,7 +126,7 @@ class DiscreteTimeHazard:
             design,
             ended,
             self.model_.predict_proba(design)[:, 1],
-            table["customer_id"].iloc[row],
+            group_codes(table["customer_id"].iloc[row], len(row)),
             penalty=np.full(design.shape[1], 1 / penalty),
         )
         return self

@@ -16,8 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from clvlib.metrics._clustered import clustered_covariance
 from clvlib.retention._checks import check_fitted, check_level, check_penalty, group_codes
-from clvlib.retention._design import SeparationWarning, clustered_covariance, outcome_of, separated
+from clvlib.retention._design import SeparationWarning, outcome_of, separated
 from clvlib.retention.calibrated import CalibratedModel
 
 __all__ = ["ReturnModel", "logistic_probability"]
