@@ -16,6 +16,7 @@ import nbformat
 import clvlib
 from clvlib.columns import REQUIRED
 from clvlib.datasets import AVAILABLE, Dataset, Source, fetch, load, status_table
+from clvlib.reporting.log_length import checked_on, pieces, shorter
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.scenario import Scenario
 
@@ -140,10 +141,7 @@ def leave_out(tasks: list[Task], scenario: Scenario) -> None:
 
 
 def too_short(scenario: Scenario, only: list[Chapter] | None) -> str | None:
-    """What to tell an analyst whose log is less than three times as long as a chapter's check.
-
-    A third is the check, a third may choose between models, and something must be left to learn from.
-    """
+    """What to tell an analyst whose log is too short for a chapter's check, and the remedy; None where it is not."""
     if scenario.ledger is None:
         return None
     when, columns = scenario.ledger.lines["timestamp"], own_data(scenario).columns | {*REQUIRED}
@@ -151,33 +149,37 @@ def too_short(scenario: Scenario, only: list[Chapter] | None) -> str | None:
     short: dict[str, list[str]] = {}
     set_to, beyond = [], []
     for chapter in scenario.chapters:
-        name, wanted = _checked_on(scenario.parameters[chapter.stem])
+        parameters = scenario.parameters[chapter.stem]
         own = "dataset" in chapter.parameters and "dataset" not in scenario.given[chapter.stem]
-        if not own or wanted is None or days >= 3 * wanted or not {*chapter.needs} <= columns:
+        if not own or not {*chapter.needs} <= columns or (only is not None and chapter not in only):
             continue
-        if only is not None and chapter not in only:
-            continue
-        short.setdefault(name, []).append(f"{chapter.number} ({wanted})")
         try:
-            third = chapter.parameters[name].checked(days // 3)
-            set_to.append(f'"{chapter.number}": {{{name}: {third}}}')
+            settings = shorter(chapter.parameters, parameters, days=days)
         except ValueError:  # shorter than the chapter allows
             beyond.append(chapter.number)
+        else:
+            if not settings:
+                continue
+            told = ", ".join(f"{name}: {value}" for name, value in settings.items())
+            set_to.append(f'"{chapter.number}": {{{told}}}')
+        name, wanted = checked_on(parameters)
+        if days < 3 * wanted:
+            short.setdefault(f"three times the {name}", []).append(f"{chapter.number} ({wanted})")
+        else:
+            names, needed = pieces(parameters)
+            short.setdefault(f"the {' + '.join(names)}, with some to learn from,", []).append(
+                f"{chapter.number} ({needed})"
+            )
     if not short:
         return None
-    times = " and ".join(f"the {name} of chapter {', '.join(chapters)}" for name, chapters in short.items())
-    said = [f"the log has {days} days, less than three times {times}"]
+    times = " and ".join(f"{times} of chapter {', '.join(chapters)}" for times, chapters in short.items())
+    times = times.replace(" and three times the", " and the")
+    said = [f"the log has {days} days, less than {times}"]
     if set_to:
         said.append(f"remedy, in the scenario: overrides: {{{', '.join(set_to)}}}")
     if beyond:
         said.append(f"too short for chapter {', '.join(beyond)}: list the others under chapters")
     return "\n  ".join(said)
-
-
-def _checked_on(parameters: dict[str, Any]) -> tuple[str, int | None]:
-    """How many of the log's last days a chapter keeps for its check, and how it calls them."""
-    here = [name for name in ("holdout_days", "period_days") if name in parameters]
-    return (here[0], parameters[here[0]]) if here else ("", None)
 
 
 def fetch_missing(scenario: Scenario) -> list[str]:

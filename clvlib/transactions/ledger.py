@@ -26,10 +26,11 @@ class Ledger:
     ``lines`` has ``customer_id`` (str), ``timestamp`` (naive datetime64[us] in ``timezone``), ``amount`` (float64,
     in ``currency``) and the optional columns of :mod:`clvlib.columns` that the log has, sorted by time.
     ``guests`` has the same columns for lines without a customer; ``returns`` for negative lines where the policy
-    sets them apart. ``rejected`` holds each refused row as it was read (of its columns
-    those asked for), all text, behind ``row`` (the line number an editor or Excel shows, header = 1) and ``reason``.
-    ``reconciliation`` (outcome, reason, lines, amount) adds up: read = kept + guest + return + rejected, in lines and in money. ``notes`` (note, lines, amount) counts
-    what was kept and should be known. Money is in ``currency``; "XXX" where the log does not state one.
+    sets them apart. ``rejected`` holds each refused row as it was read (of its columns those asked for), all text,
+    behind ``row`` (the line number an editor or Excel shows, header = 1) and ``reason``. ``reconciliation`` (outcome,
+    reason, lines, amount) adds up: read = kept + guest + return + rejected, in lines and in money. ``notes`` (note,
+    lines, amount) counts what was kept and should be known. Money is in ``currency``; "XXX" where the log does not
+    state one.
     """
 
     lines: pd.DataFrame

@@ -1,8 +1,11 @@
 """What makes a chapter's earlier result out of date, and what does not."""
 
 import json
+import re
+from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_output
 
@@ -10,7 +13,10 @@ from clvlib.reporting import plan
 from clvlib.reporting.parameters import find_chapters
 from clvlib.reporting.plan import leave_out, make_plan, too_short, versions
 from clvlib.reporting.scenario import load_scenario
+from clvlib.retention import snapshot_dates, snapshot_table, split_snapshots
+from clvlib.split import cut_date
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LOG = "customer_id,timestamp,amount\na,2020-01-01,5\n"
 
 
@@ -177,3 +183,48 @@ def test_a_log_shorter_than_three_holdouts_is_told_with_the_remedy(chapters, tmp
     assert too_short(load_scenario(tmp_path / "s.yaml", found), found[:1]) is None
     (tmp_path / "s.yaml").write_text("title: t\n")
     assert too_short(load_scenario(tmp_path / "s.yaml", found), None) is None
+
+
+@pytest.mark.parametrize("stem", ["41_retention", "42_churn_sequence"])
+@pytest.mark.parametrize(
+    ("days", "set_by_hand"), [(139, ""), (110, ""), (200, ""), (139, "holdout_days: 46"), (600, "")]
+)
+def test_the_remedy_for_a_short_log_leaves_snapshots_to_learn_from(tmp_path, stem, days, set_by_hand):
+    """Pasted as it is, it has to work: 46 days of holdout alone left 90 of calibration and no snapshot before them."""
+    found = [chapter for chapter in find_chapters(NOTEBOOKS) if chapter.stem == stem]
+    number = found[0].number
+    when = pd.date_range("2020-01-01", periods=days)
+    pd.DataFrame({"customer_id": "a", "timestamp": when, "amount": 1}).to_csv(tmp_path / "log.csv", index=False)
+    written = "title: t\ndata: {name: shop, path: log.csv}\n"
+    by_hand = f'overrides: {{"{number}": {{{set_by_hand}}}}}\n' if set_by_hand else ""
+    (tmp_path / "s.yaml").write_text(written + by_hand)
+    told = too_short(load_scenario(tmp_path / "s.yaml", found), None)
+    if days == 600:
+        assert told is None
+        return
+    assert "calibration_days" in told
+    remedy = re.search("remedy, in the scenario: (overrides: .*)", told)[1]
+    if set_by_hand:
+        assert "holdout_days" not in remedy
+        assert "holdout_days + calibration_days + observation_days + outcome_days" in told
+        remedy = remedy.replace("{calibration", "{holdout_days: 46, calibration")
+    (tmp_path / "s.yaml").write_text(written + remedy)
+    scenario = load_scenario(tmp_path / "s.yaml", found)
+    assert too_short(scenario, None) is None
+    set_to = scenario.parameters[stem]
+    windows = {name: set_to[name] for name in ("observation_days", "outcome_days")}
+    lines = scenario.ledger.lines
+    dates = snapshot_dates(lines, step_days=7, **windows)
+    table = snapshot_table(lines, snapshot_dates=dates, **windows)
+    cut = cut_date(lines, holdout_days=set_to["holdout_days"])
+    parts = split_snapshots(table, cut=cut, calibration_days=set_to["calibration_days"])
+    assert all(part["snapshot_date"].nunique() >= 2 for part in parts)
+
+
+def test_a_log_too_short_for_any_calibration_is_told_so(tmp_path):
+    found = [chapter for chapter in find_chapters(NOTEBOOKS) if chapter.number == "4.1"]
+    (tmp_path / "log.csv").write_text("customer_id,timestamp,amount\na,2020-01-01,5\na,2020-03-20,5\n")
+    (tmp_path / "s.yaml").write_text("title: t\ndata: {name: shop, path: log.csv}\n")
+    told = too_short(load_scenario(tmp_path / "s.yaml", found), None)
+    assert "too short for chapter 4.1" in told
+    assert "remedy" not in told
