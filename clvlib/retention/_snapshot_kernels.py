@@ -7,7 +7,7 @@ From then on a customer's lines lie side by side in the cache, and all windows o
 import numpy as np
 from numba import njit
 
-from clvlib.rfm._kernels import _prefetch
+from clvlib.rfm._kernels import prefetch
 
 __all__ = ["LINE", "by_customer", "count_rows", "write_rows"]
 
@@ -29,7 +29,7 @@ def by_customer(customer, ticks, amount, order, item, low, high, midnight, per_d
     """
     starts = np.zeros(n_customers + 1, np.int64)
     for line in range(low, high):
-        _prefetch(starts, customer[min(line + _AHEAD, high - 1)] + 1)
+        prefetch(starts, customer[min(line + _AHEAD, high - 1)] + 1)
         starts[customer[line] + 1] += 1
     for code in range(n_customers):
         starts[code + 1] += starts[code]
@@ -40,8 +40,8 @@ def by_customer(customer, ticks, amount, order, item, low, high, midnight, per_d
         while ticks[line] >= next_midnight:
             day += 1
             next_midnight += per_day
-        _prefetch(place, customer[min(line + 2 * _AHEAD, high - 1)])
-        _prefetch(lines, place[customer[min(line + _AHEAD, high - 1)]])
+        prefetch(place, customer[min(line + 2 * _AHEAD, high - 1)])
+        prefetch(lines, place[customer[min(line + _AHEAD, high - 1)]])
         code = customer[line]
         to = lines[place[code]]
         place[code] += 1

@@ -11,7 +11,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["HELD", "SEEN", "by_day", "calibrate", "hold", "write_columns"]
+__all__ = ["HELD", "SEEN", "by_day", "calibrate", "hold", "prefetch", "write_columns"]
 
 #: What calibration knows of a customer; days count from 1, the log's first one, so that 0 is "never bought".
 SEEN = np.dtype([("first", "<u2"), ("last", "<u2"), ("n", "<u4"), ("net", "<f8")], align=True)
@@ -23,7 +23,7 @@ _AHEAD = 48
 
 
 @intrinsic
-def _prefetch(typingctx, array, position):
+def prefetch(typingctx, array, position):
     """Ask for ``array[position]`` to be brought near; computes nothing, and reads nothing itself."""
 
     def codegen(context, builder, signature, args):
@@ -50,7 +50,7 @@ def calibrate(codes, low, ticks, amount, stop, midnight, per_day, seen):
         if ticks[line] >= next_midnight:
             day = (ticks[line] - midnight) // per_day + 1
             next_midnight = midnight + day * per_day
-        _prefetch(seen, codes[min(line + _AHEAD, last_line)] - low)
+        prefetch(seen, codes[min(line + _AHEAD, last_line)] - low)
         customer, money = seen[codes[line] - low], amount[line]
         if customer.first == 0:
             if money >= 0:
@@ -74,7 +74,7 @@ def hold(codes, low, ticks, amount, start, stop, midnight, per_day, held):
         if ticks[line] >= next_midnight:
             day = (ticks[line] - midnight) // per_day + 1
             next_midnight = midnight + day * per_day
-        _prefetch(held, codes[min(line + _AHEAD, last_line)] - low)
+        prefetch(held, codes[min(line + _AHEAD, last_line)] - low)
         customer, money = held[codes[line] - low], amount[line]
         customer.net += money
         if customer.last != day and money >= 0:
