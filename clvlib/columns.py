@@ -69,9 +69,17 @@ _PREDICTIONS = [
     Column("frequency_score", "int64", "1 to 5", "Fifth of the customers by repeat purchases; 5 is most."),
     Column("monetary_score", "int64", "1 to 5", "Fifth of the customers by what they spend; 5 is most."),
     Column("rfm", "str", "", "The three scores in a row: recency, frequency, monetary value; 555 is best."),
-    Column("segment", "str", "", "Named segment by the RFM scores, such as champions or lost."),
+    Column(
+        "segment",
+        "str",
+        "",
+        "Named by the RFM scores, best first: champions, loyal, potential loyalists, new, promising, needs attention, "
+        "about to sleep, cannot lose, at risk, hibernating, lost.",
+    ),
     Column("cluster", "int64", "", "Group that a clustering found, 0 spends most; -1 is in no cluster."),
     Column("tier", "str", "", "VIP, regular or potential, by predicted value and the thresholds the page states."),
+    Column("contact", "bool", "", "Whether the chapter's rule asks for a contact, at the effect assumed on its page."),
+    Column("expected_profit", "float64", "currency", "Margin of a contact less its cost, at that effect."),
     Column("expected_purchases", "float64", "purchase days", "Expected number within the horizon."),
     Column("expected_spend", "float64", "currency per purchase day", "Expected value of one purchase day."),
     Column("expected_amount", "float64", "currency", "Expected sum of amounts within the horizon, undiscounted."),

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clvlib.columns import COLUMNS, Column
-from clvlib.reporting.merge import named
+from clvlib.reporting.merge import named, write_csv
 
-__all__ = ["describe_columns", "describe_tables"]
+__all__ = ["describe_columns", "describe_tables", "write_dictionaries"]
 
 #: What the run adds to every table; the rest is in the vocabulary or a chapter's own.
 _ADDED = {
     column.name: column
     for column in (
-        Column("as_of", "str", "", "The day the columns hold for; they know nothing of later ones."),
+        Column("as_of", "str", "", "The last day that the columns know: the day before the midnight of a page's cut."),
         Column("horizon_days", "float64", "days", "How far the columns that look ahead do so."),
         Column("currency", "str", "ISO 4217", "The currency of all money in the row; XXX where it was not stated."),
         Column("run_id", "str", "", "The run that wrote the row."),
@@ -30,7 +31,12 @@ _PATTERNS = (
         "currency",
         r"Discounted margin realised within \1 days of the first purchase; blank where they are not over yet.",
     ),
-    (r"probability_return_(\d+)d", "share", r"Probability of a purchase within \1 days of as_of."),
+    (
+        r"probability_return_(\d+)d",
+        "share",
+        r"Probability of a purchase in the \1 days after as_of; empty for who has not bought lately (chapter 4.1: "
+        "within observation_days), whom the model does not know.",
+    ),
     (r"list_discovery", "item ids", "What to offer of what the customer has not bought yet, best first."),
     (r"list_reorder", "item ids", "What the customer is likely to buy, known or not, best first."),
     (r"list_new_items", "item ids", "What to offer of the newest items, best first."),
@@ -58,6 +64,23 @@ def describe_tables(out: Path, chapters: list[dict]) -> list[dict]:
         columns = describe_columns(schema, own, currency if currency not in (None, "XXX") else "currency")
         tables.append({"name": stem, "folder": folder, "anchor": f"columns-{len(tables) + 1}", "columns": columns})
     return tables
+
+
+def write_dictionaries(out: Path, tables: list[dict]) -> None:
+    """What the columns of each customer table are, beside it: ``customers/<dataset>_columns.csv``.
+
+    ``tables`` as :func:`describe_tables` gives them.
+    """
+    for table in tables:
+        if table["folder"] == "customers":
+            rows = [
+                row | {"chapters": ", ".join(chapter["number"] for chapter in row["chapters"])}
+                for row in table["columns"]
+            ]
+            path = out / "customers" / f"{table['name']}_columns.csv"
+            part = path.with_suffix(".part.csv")
+            write_csv(pd.DataFrame(rows).rename(columns={"name": "column"}).astype("str"), part)
+            part.replace(path)
 
 
 def describe_columns(schema: pa.Schema, parts: list[tuple[dict, list[str]]], currency: str = "currency") -> list[dict]:

@@ -192,6 +192,7 @@ def _remove(folder: Path, before: Iterable[str], written: list[Path]) -> None:
     """What an earlier run wrote and this one has not."""
     for stale in {folder / Path(name).name for name in before} - set(written):
         stale.unlink(missing_ok=True)
+        stale.with_name(f"{stale.stem}_columns.csv").unlink(missing_ok=True)  # what its columns were
 
 
 def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:

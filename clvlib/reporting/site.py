@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from clvlib.reporting import wording
 from clvlib.reporting.chapter_page import TEMPLATES, ChapterBody, render_chapter
-from clvlib.reporting.customer_columns import describe_tables
+from clvlib.reporting.customer_columns import describe_tables, write_dictionaries
 from clvlib.reporting.data_quality import describe_datasets
 from clvlib.reporting.kpis import kpi_rows
 from clvlib.reporting.prose import anchor
@@ -95,6 +95,7 @@ def build_site(out: Path) -> Path:
             next=chapters[number + 1] if number + 1 < len(chapters) else None,
         )
     tables = describe_tables(out, chapters)
+    write_dictionaries(out, tables)
     write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"), tables=tables)
     write("run.html", "run", facts=_facts(run))
     kpis = _files(out, "kpis.csv")

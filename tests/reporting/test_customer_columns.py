@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from clvlib.columns import COLUMNS
+from clvlib.customers import SEGMENTS
 from clvlib.reporting.customer_columns import describe_tables
 from clvlib.reporting.merge import merge_customers, merge_lists
 
@@ -116,3 +117,23 @@ def test_lists_in_one_cell_are_explained_too(report_folder, handed):
     for column in ("list_discovery", "list_reorder", "list_new_items"):
         meaning, unit, kind, _ = _row(html, column)
         assert ("best first" in meaning, unit, kind) == (True, "item ids", "text")
+
+
+def test_the_dictionary_lies_beside_the_table_and_goes_with_it(report_folder, handed):
+    handed("41_back", {"customer_id": ["a", "b"], "probability_return_7d": [0.5, None], "contact": [True, False]})
+    _page(report_folder)
+    folder = report_folder.path / "customers"
+    beside = pd.read_csv(folder / "cdnow_columns.csv", keep_default_na=False).set_index("column")
+    assert list(beside.index) == list(pd.read_parquet(folder / "cdnow.parquet").columns)
+    assert list(beside.columns) == ["meaning", "unit", "type", "chapters"]
+    assert beside.loc["contact"].tolist() == [COLUMNS["contact"].meaning, "", "yes or no", "4.1"]
+    assert "empty for who has not bought lately" in beside.loc["probability_return_7d", "meaning"]
+    assert "last day" in beside.loc["as_of", "meaning"]
+    assert "cdnow_columns.csv" in report_folder.page("index.html")
+    run = report_folder.run | {"customers": ["cdnow.parquet", "cdnow.csv"], "chapters": []}
+    merge_customers(report_folder.path, run)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_meaning_of_a_segment_names_them_all():
+    assert all(segment.name in COLUMNS["segment"].meaning for segment in SEGMENTS)
