@@ -13,15 +13,15 @@ date who was not known at the earlier one comes from "not yet a customer".
 """
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from clvlib.customers._checks import check_same_kind, frame, number, whole
+from clvlib.customers._checks import frame, number, whole
 from clvlib.customers._days import days_of
 from clvlib.customers._diary import cuts_of
-from clvlib.customers.stages import STAGES, STATES
+from clvlib.customers._states import Of, check_buyers, coded, states_of
 from clvlib.metrics.intervals import bootstrap_interval, wilson_interval
 from clvlib.split._door import checked_lines
 
@@ -36,11 +36,9 @@ __all__ = [
 
 #: Where customers come from who were not known at the earlier date.
 NOT_YET = "not yet a customer"
-_ORDER = {"state": STATES, "stage": STAGES}
-_Of = Literal["state", "stage"]
 
 
-def transition_counts(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "state") -> pd.DataFrame:
+def transition_counts(before: pd.DataFrame, after: pd.DataFrame, *, of: Of = "state") -> pd.DataFrame:
     """How many customers went from each state (or stage) of the earlier date to each of the later one?
 
     before, after: from :func:`clvlib.customers.stages.lifecycle_stages` at two dates, with the same options. Returns a
@@ -55,7 +53,7 @@ def transition_counts(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "s
     >>> int(counts.loc["new", "dormant"]), int(counts.loc["not yet a customer", "new"])
     (1, 1)
     """
-    states = _states(of)
+    states = states_of(of)
     old, new = _pairs(before, after, of)
     old = np.where(old < 0, len(states), old)
     cells = np.bincount(old * len(states) + new, minlength=(len(states) + 1) * len(states))
@@ -69,7 +67,7 @@ def transition_counts(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "s
     return counts
 
 
-def transition_matrix(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "state") -> pd.DataFrame:
+def transition_matrix(before: pd.DataFrame, after: pd.DataFrame, *, of: Of = "state") -> pd.DataFrame:
     """Of the customers of each state at the earlier date, which share is in which state at the later one?
 
     The maximum-likelihood estimate of a Markov chain's transition probabilities: counts over their row's sum (Anderson
@@ -86,7 +84,7 @@ def transition_matrix(before: pd.DataFrame, after: pd.DataFrame, *, of: _Of = "s
     return counts.div(total.where(total > 0), axis=0)
 
 
-def transition_table(history: pd.DataFrame, *, of: _Of = "state") -> pd.DataFrame:
+def transition_table(history: pd.DataFrame, *, of: Of = "state") -> pd.DataFrame:
     """Every transition between neighbouring dates, with its share and the interval of it.
 
     history: from :func:`clvlib.customers.stages.stage_history`, two dates or more. Returns one row a pair of dates and
@@ -123,7 +121,7 @@ def forecast_scores(
     before: pd.DataFrame,
     after: pd.DataFrame,
     *,
-    of: _Of = "state",
+    of: Of = "state",
     n_resamples: int = 2000,
     random_state: int | np.random.Generator,
 ) -> pd.DataFrame:
@@ -141,7 +139,7 @@ def forecast_scores(
 
     ValueError: nobody at both dates; others as :func:`transition_counts`.
     """
-    states = list(_states(of))
+    states = list(states_of(of))
     transition_counts(before, after, of=of)
     old, new = _pairs(before, after, of)
     old, new = old[old >= 0], new[old >= 0]
@@ -175,7 +173,7 @@ def value_by_state(
     as_of: Any,
     horizon_days: int,
     margin_rate: float = 1.0,
-    of: _Of = "state",
+    of: Of = "state",
     n_resamples: int = 2000,
     random_state: int | np.random.Generator,
 ) -> pd.DataFrame:
@@ -209,10 +207,10 @@ def value_by_state(
         )
     if not 0 < number("margin_rate", margin_rate) <= 1:
         raise ValueError(f"margin_rate is a share in (0, 1], got {margin_rate}")
-    ids, code = _coded("stages", stages, of)
+    ids, code = coded("stages", stages, of)
     day = days_of(lines["timestamp"])
     bought = pd.Index(lines.loc[(day < cut) & (lines["amount"] >= 0).to_numpy(), "customer_id"].unique())
-    _check_buyers(stages, ids, code, of, bought)
+    check_buyers(stages, ids, code, of, bought)
     later = lines.loc[(day >= cut) & (day < cut + horizon_days), ["customer_id", "amount"]]
     margin = margin_rate * later.groupby("customer_id")["amount"].sum()
     buyers = later.loc[later["amount"] >= 0, "customer_id"]
@@ -224,7 +222,7 @@ def value_by_state(
         }
     )
     rows = []
-    for place, name in enumerate(_states(of)):
+    for place, name in enumerate(states_of(of)):
         own = table[table["group"] == place]
         if len(own):
             back, margin = int(own["back"].sum()), own["margin"].to_numpy()
@@ -238,12 +236,6 @@ def value_by_state(
     return pd.DataFrame(rows, columns=[of, *names])
 
 
-def _states(of: str) -> tuple[str, ...]:
-    if not isinstance(of, str) or of not in _ORDER:
-        raise ValueError(f"of is 'state' or 'stage', got {of!r}")
-    return _ORDER[of]
-
-
 def _mean(values: np.ndarray, **draw: Any) -> tuple[float, float, float]:
     """Mean and its interval; NaN for what too few values do not give."""
     ends = bootstrap_interval(values, **draw) if len(values) > 1 else (np.nan, np.nan)
@@ -254,7 +246,7 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarr
     """For each customer of the later date the place of the state before (-1: not yet known) and of the one after."""
     codes, ids = {}, {}
     for name, table in (("before", before), ("after", after)):
-        ids[name], codes[name] = _coded(name, table, of)
+        ids[name], codes[name] = coded(name, table, of)
     place = ids["after"].get_indexer(ids["before"])
     if (place < 0).any():
         raise ValueError(
@@ -265,47 +257,6 @@ def _pairs(before: pd.DataFrame, after: pd.DataFrame, of: str) -> tuple[np.ndarr
     old = np.full(len(after), -1)
     old[place] = codes["before"]
     return old, codes["after"]
-
-
-def _coded(name: str, table: pd.DataFrame, of: str) -> tuple[pd.Index, np.ndarray]:
-    """The customers of a table of one date, each there once, and the place of their state."""
-    states = _states(of)
-    frame(name, table, ("customer_id", of), remedy="make it with lifecycle_stages")
-    ids = pd.Index(table["customer_id"])
-    twice = int(ids.duplicated().sum())
-    if twice:
-        raise ValueError(
-            f"{name} has a second row for a customer in {twice} of {len(table)} rows; give the table of one date"
-        )
-    codes = _codes(table[of], states)
-    unknown = table.loc[codes < 0, of].astype(object).unique()
-    if len(unknown):
-        raise ValueError(
-            f"{name} has a {of} that is missing or none of {', '.join(states)}: {', '.join(map(str, unknown))}"
-        )
-    return ids, codes
-
-
-def _check_buyers(stages: pd.DataFrame, ids: pd.Index, code: np.ndarray, of: str, bought: pd.Index) -> None:
-    """Who stands in a state that only a purchase leads to has one in the log."""
-    check_same_kind("stages", ids, bought)
-    may_not = {"state": ["prospect"], "stage": ["acquisition", "referral"]}[of]
-    should = ~np.isin(code, [_states(of).index(name) for name in may_not])
-    without = should & ~ids.isin(bought)
-    if without.any():
-        raise ValueError(
-            f"{int(without.sum())} of {len(ids)} customers of stages have no purchase before as_of in the log, "
-            f"{ids[without][0]!r} among them; make stages from this log at as_of"
-        )
-
-
-def _codes(column: pd.Series, states: tuple[str, ...]) -> np.ndarray:
-    """Place of each value among the states, -1 where it is none; a categorical column is looked up by category."""
-    known = pd.Index(states)
-    if not isinstance(column.dtype, pd.CategoricalDtype) or column.cat.categories.empty:
-        return known.get_indexer(column.astype(object))
-    codes = column.cat.codes.to_numpy()
-    return np.where(codes < 0, -1, known.get_indexer(column.cat.categories.astype(object))[codes])
 
 
 def _possible(old: str, new: str) -> bool:
