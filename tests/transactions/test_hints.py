@@ -42,3 +42,24 @@ def test_a_number_names_the_option_that_reads_it(value, told):
 
 def test_nothing_is_advised_where_the_values_suggest_nothing():
     assert hint("amount is infinite (money unknown, counted as 0)", "inf") == ""
+
+
+@pytest.mark.parametrize(
+    ("stated", "value"),
+    [
+        ("%d.%m.%Y %H:%M", "31.02.2025 10:00"),
+        ("%d.%m.%Y %H:%M or %d.%m.%Y", "30.2.2025"),
+        ("ISO8601", "2025-02-30"),
+        ("ISO8601", "2025-02-28 24:61"),
+        ("%m/%d/%Y %I:%M %p", "02/30/2025 10:00 pm"),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_not_taken_for_another_format(stated, value):
+    told = hint(f"timestamp is not a date in the format {stated}; amount is missing or NaN", value, value)
+    assert told == f"mend what no calendar or clock has, such as {value!r}: it is written as stated"
+
+
+def test_a_date_of_another_look_keeps_its_advice():
+    assert "say how dates such as '31 Feb'" in hint("timestamp is not a date in the format %d.%m.%Y", "31 Feb")
+    assert "date_format='%m/%d/%Y'" in hint("timestamp is not a date in the format %d/%m/%Y", "12/31/2010")
+    assert "say how dates" in hint("timestamp is not a date in the format %d %B", "30 Februar")
