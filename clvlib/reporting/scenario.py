@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from clvlib.datasets import AVAILABLE, load
+from clvlib.datasets import AVAILABLE, load, status_table
 from clvlib.reporting.parameters import Chapter
 from clvlib.reporting.yaml12 import Block, Scalar, YamlError, plain, read_yaml
 from clvlib.transactions import Ledger, LogError, read_transactions
@@ -321,6 +321,10 @@ class _Check:
                 if path not in tried:
                     tried.add(path)
                     self._try(name, path)
+                continue
+            if name in set(status_table()["name"]):
+                told = "other shops' sessions and no customers, so that no chapter can run on it"
+                self.add(None, f"dataset: {name} holds {told}; chapter 1.2 shows it with session_logs: [{name}]")
                 continue
             known = f"{_nearest(name, AVAILABLE)} (known: {', '.join(AVAILABLE)})"
             self.add(None, f"dataset: there is no data set and no file {name!r}{known}")

@@ -174,7 +174,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "parameters": record.get("parameters") or {},
         "changed": record.get("changed") or [],
         "figures": [figure for figure in figures if figure is not money],
-        "money": money["value"] if money else "",
+        "money": wording.sentence(money["value"]) if money else "",
         "data": handover.get("data"),
         "kpis": kpi_rows(handover.get("kpis") or []),
         **{

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import datetime
 
-__all__ = ["amount", "chapter_title", "day", "duration", "figure", "number", "part_title", "stamp"]
+__all__ = ["amount", "chapter_title", "day", "duration", "figure", "number", "part_title", "sentence", "stamp"]
 
 _ABBREVIATIONS = {"clv": "CLV", "btyd": "BTYD"}
 
@@ -64,6 +64,16 @@ def figure(value: object, unit: str, low: float | None = None, high: float | Non
     elif _is_number(high):
         interval = f"at most {scaled(high)}{sign}"
     return {"value": scaled(value) + (sign if _is_number(value) else ""), "unit": unit or "", "interval": interval}
+
+
+def sentence(text: str) -> str:
+    """A chapter's answer as a sentence: begun with a capital, ended with a stop, whatever stands between.
+
+    >>> sentence(" sending it earns USD 75 [53, 95]"), sentence("5 % more?")
+    ('Sending it earns USD 75 [53, 95].', '5 % more?')
+    """
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}" + ("" if not text or text[-1] in ".!?" else ".")
 
 
 def amount(value: object) -> str:

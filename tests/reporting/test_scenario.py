@@ -125,6 +125,7 @@ def test_a_parameter_out_of_range_only_in_a_chapter_that_is_not_run_is_no_proble
         ("parameters: {n: 1}", "title is missing"),
         ("title: t\nparameters: 3", "parameters is 3"),
         ("title: t\nchapters: []", "the list is empty"),
+        ("title: t\nparameters: {dataset: eshop_clicks}", "no customers, so that no chapter can run on it"),
         ("title: t\nparameters: {dataset: cdnov}", "there is no data set and no file 'cdnov'; did you mean cdnow?"),
         ("title: t\noverrides: {'3.1': 5}", "must be a mapping of parameters"),
         ("title: t\ndata: {name: a, path: x.csv}", "there is no file"),

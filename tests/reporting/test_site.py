@@ -347,7 +347,7 @@ def test_the_sentence_in_money_leads_the_index_and_the_chapter_and_is_no_figure(
     number = [{"name": "in money", "value": 5.0, "unit": "USD"}]
     simulated = report_folder.data(name="shop", kind="simulated")
     report_folder.chapter("32_count", "3_value", figures=number)
-    report_folder.chapter("33_made", "3_value", figures=[figures[1] | {"value": "Nothing."}], data=simulated)
+    report_folder.chapter("33_made", "3_value", figures=[figures[1] | {"value": "nothing"}], data=simulated)
     report_folder.build()
     index, page = report_folder.page("index.html"), report_folder.page("31_value.html")
     shown = said.replace("<", "&lt;").replace(">", "&gt;")
