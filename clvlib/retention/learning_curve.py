@@ -40,7 +40,8 @@ def learning_curve(
     train, calibrate, test: snapshots, one after the other in time, with ``customer_id`` and ``came_back``.
     sizes: numbers of customers, drawn from those of ``train`` and ``calibrate`` together, with all their rows; a
         smaller sample is part of the larger one. ``test`` is always whole.
-    n_repeats: how often the customers are drawn anew; losses are means over the draws.
+    n_repeats: how often the customers are drawn anew; losses are means over the draws. The size of all customers is
+        one sample and is fitted once.
 
     Returns one row a reference, size and model, sizes upwards and models in their order:
 
@@ -79,7 +80,9 @@ def learning_curve(
     orders = [rng.permutation(len(everyone)) for _ in range(n_repeats)]
     blocks = {name: [] for name in references or [next(iter(models))]}
     for size in sorted({int(size) for size in sizes}):
-        samples = [everyone[order[:size]] for order in orders]
+        # all customers are one sample, however often they are drawn
+        drawn = orders[:1] if size == len(everyone) else orders
+        samples = [everyone[order[:size]] for order in drawn]
         tables = [train[train["customer_id"].isin(sample)] for sample in samples]
         later = [None if calibrate is None else calibrate[calibrate["customer_id"].isin(sample)] for sample in samples]
         losses: dict[str, np.ndarray] = {}

@@ -67,6 +67,16 @@ def test_samples_are_of_customers_nested_and_the_same_for_every_model():
     assert curve["spread"].iloc[1] == 0
 
 
+def test_all_customers_are_one_sample_and_are_fitted_once():
+    watcher, train = Watcher(), table(seed=1)
+    everybody = train["customer_id"].nunique()
+    curve = learning_curve(
+        {"one": watcher}, train, table(seed=3), sizes=[20, everybody], n_repeats=3, random_state=0, reference="one"
+    )
+    assert len(watcher.seen) == 3 + 1
+    assert curve["customers"].tolist() == [20, everybody]
+
+
 def test_models_are_copied_and_not_changed():
     base = BaseRate()
     learning_curve({"base": base}, table(), table(seed=1), sizes=[100], random_state=0)
