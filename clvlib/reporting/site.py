@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import nbformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,6 +21,7 @@ from clvlib.reporting import wording
 from clvlib.reporting.chapter_page import TEMPLATES, ChapterBody, render_chapter
 from clvlib.reporting.customer_columns import describe_tables, write_dictionaries
 from clvlib.reporting.data_quality import describe_datasets
+from clvlib.reporting.files import files
 from clvlib.reporting.kpis import kpi_rows
 from clvlib.reporting.prose import anchor
 from clvlib.reporting.search_index import search_index
@@ -96,17 +97,17 @@ def build_site(out: Path) -> Path:
         )
     tables = describe_tables(out, chapters)
     write_dictionaries(out, tables)
-    write("data_quality.html", "data_quality", rejected=_files(out, "ledger/*/rejected*"), tables=tables)
+    write("data_quality.html", "data_quality", rejected=files(out, "ledger/*/rejected*"), tables=tables)
     write("run.html", "run", facts=_facts(run))
-    kpis = _files(out, "kpis.csv")
+    kpis = files(out, "kpis.csv")
     if any(chapter["kpis"] for chapter in chapters):
         write("kpis.html", "kpis", files=kpis)
     else:
         (out / "kpis.html").unlink(missing_ok=True)
-    customers = _files(out, "customers/*.csv") + _files(out, "customers/*.parquet")
+    customers = files(out, "customers/*.csv") + files(out, "customers/*.parquet")
     models = [
         file | {"command": f"clv score reports/{out.name}/models/{file['name']} my_log.csv"}
-        for file in _files(out, "models/*.json")
+        for file in files(out, "models/*.json")
     ]
     write(
         "index.html",
@@ -181,7 +182,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
             kind: out / "handover" / stem / handover[kind] if handover.get(kind) else None
             for kind in ("customers", "lists")
         },
-        "list_files": _files(out, f"lists/{stem}.csv") + _files(out, f"lists/{stem}.parquet"),
+        "list_files": files(out, f"lists/{stem}.csv") + files(out, f"lists/{stem}.parquet"),
         "lede": body.lede if body else "",
         "body": body.html if body else "",
         "headings": body.headings if body else [],
@@ -189,7 +190,7 @@ def _chapter(out: Path, run: dict, record: dict, pages: dict[str, str]) -> dict:
         "cells_run": body.cells_run if body else 0,
         "code_cells": body.code_cells if body else 0,
         "stopped": bool(body and body.stopped),
-        "files": _files(out, f"parameters/{parameters.name}") + _files(out, f"notebooks/{stem}.ipynb"),
+        "files": files(out, f"parameters/{parameters.name}") + files(out, f"notebooks/{stem}.ipynb"),
         "command": (
             f"papermill notebooks/{record['part']}/{stem}.ipynb {stem}.out.ipynb \\\n"
             f"    -f reports/{out.name}/parameters/{stem}.yaml"
@@ -287,26 +288,3 @@ def _facts(run: dict) -> list[tuple[str, str]]:
         ("Kernels", ", ".join(f"{kernels[kind]} {kind}" for kind in ("forked", "ordinary") if kernels.get(kind))),
     ]
     return [(name, value) for name, value in facts if value]
-
-
-def _files(out: Path, pattern: str) -> list[dict]:
-    """Files beside the pages, to link to: name, relative address, size for people."""
-    return [
-        {
-            "name": path.name,
-            "href": quote(path.relative_to(out).as_posix()),
-            "size": _size(path.stat().st_size),
-        }
-        for path in sorted(out.glob(pattern))
-        if path.is_file()
-    ]
-
-
-def _size(count: int) -> str:
-    """
-    >>> _size(812), _size(48_200), _size(3_400_000)
-    ('812 bytes', '48 kB', '3.4 MB')
-    """
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"
