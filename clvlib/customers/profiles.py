@@ -33,8 +33,8 @@ WHAT_TO_DO: dict[str, str] = {
 }
 _NO_ACTION = "no action stated"
 _FEWEST_CATEGORIES = 5
+_FEWEST_CUSTOMERS = 10
 _MARKS = {
-    "days": ("recent for this shop", "away for a while", "away for long"),
     "purchase_days": ("buys seldom", "buys at times", "buys often"),
     "spend": ("spends little", "spends some", "spends much"),
 }
@@ -69,8 +69,9 @@ def segment_profiles(
     One row a segment, by mean ``clv`` where given, else by mean spend, highest first: ``segment``, ``customers``,
     ``customer_share``, ``spend_share`` (of all money so far, returns deducted), ``days_since_last_purchase`` (median),
     ``purchase_days`` (mean), ``spend`` (mean, currency); ``clv`` and ``next_margin``, means with
-    ``…_low``, ``…_high`` (bootstrap over the segment's customers; NaN for a segment of one); ``in_words``: where the
-    segment stands among all customers in the upper, middle or lower third, by the mean of its customers' places;
+    ``…_low``, ``…_high`` (bootstrap over the segment's customers; NaN for a segment of one); ``in_words``: the median
+    days since the last purchase, and where the segment stands among all customers in the upper, middle or lower third,
+    by the mean of its customers' places (no thirds of days: in a shop where most are silent the upper third is too);
     ``buys``; ``what_to_do``.
 
     ``buys`` is "not recorded" where the log has neither items nor categories, and "nothing distinctive" where nothing
@@ -92,7 +93,7 @@ def segment_profiles(
         raise ValueError(f"actions must be a mapping from a segment's name to what to do, not {actions!r}")
     customers, known, end = _checked(customers, lines, as_of)
     habits = _habits(customers, known, end)
-    places = habits[["days", "purchase_days", "spend"]].rank(pct=True) - 0.5 / len(habits)
+    places = habits[["purchase_days", "spend"]].rank(pct=True) - 0.5 / len(habits)
     items = distinctive_items(
         customers, lines, products=products, as_of=end, n_items=n_items, min_buyers=min_buyers, level=level
     )
@@ -115,7 +116,9 @@ def segment_profiles(
             if name in own:
                 row |= _mean(name, own[name].to_numpy(dtype=float), level, n_resamples, random_state)
         third = np.minimum((places.loc[own.index].mean() * 3).astype(int), 2)
-        row["in_words"] = ", ".join(_MARKS[name][third[name]] for name in _MARKS)
+        days = row["days_since_last_purchase"]
+        days = f"last purchase {days:,.0f} day{'' if days == 1 else 's'} ago (median)"
+        row["in_words"] = ", ".join([days, *(_MARKS[name][third[name]] for name in _MARKS)])
         row["buys"] = told.get(segment, "nothing distinctive" if recorded else "not recorded")
         row["what_to_do"] = actions.get(segment, _NO_ACTION)
         rows.append(row)
@@ -126,21 +129,26 @@ def segment_profiles(
 def profile_lines(profiles: pd.DataFrame, *, currency: str, width: int = 112) -> str:
     """The table of :func:`segment_profiles` as sentences: who, how many, what they brought next and buy, what to do.
 
-    currency: how money is written before an amount; the period of ``next_margin`` stands in the text around it.
+    currency: how money is written before an amount; the period of ``next_margin`` stands in the text around it. Of
+    fewer than ten customers, or where all brought the same (nothing, say), it says so in the place of an interval.
 
     >>> lines = pd.DataFrame({"customer_id": ["a"], "amount": [10.0], "timestamp": pd.to_datetime(["2024-01-01"])})
     >>> profiles = segment_profiles(pd.DataFrame({"customer_id": ["a"], "segment": ["lost"]}), lines)
     >>> print(profile_lines(profiles, currency="USD", width=76))
-    lost (1): away for a while, buys at times, spends some. Buys: not recorded.
-        To do: leave in peace; no money, but for one test a year.
+    lost (1): last purchase 1 day ago (median), buys at times, spends some.
+        Buys: not recorded. To do: leave in peace; no money, but for one test a
+        year.
     """
     frame("profiles", profiles, (), remedy="make it with segment_profiles")
     sentences = []
     for _, row in profiles.iterrows():
         text = f"{row['segment']} ({row['customers']:,}): {row['in_words']}."
         if "next_margin" in row:
-            ends = f" [{row['next_margin_low']:,.2f}, {row['next_margin_high']:,.2f}]"
-            text += f" Next margin: {currency} {row['next_margin']:,.2f}{ends if '[nan' not in ends else ''}."
+            low, high = row["next_margin_low"], row["next_margin_high"]
+            # a bootstrap of a few, or of zeros alone, is short because it knows nothing
+            told = row["customers"] >= _FEWEST_CUSTOMERS and low < high
+            ends = f"[{low:,.2f}, {high:,.2f}]" if told else "(too few for an interval)"
+            text += f" Next margin: {currency} {row['next_margin']:,.2f} {ends}."
         text += f" Buys: {row['buys']}."
         if row["what_to_do"] != _NO_ACTION:
             text += f" To do: {row['what_to_do']}."

@@ -33,8 +33,9 @@ def test_profile_holds_sizes_money_habits_and_words(shop):
     assert (best["days_since_last_purchase"], best["purchase_days"], best["spend"]) == (1, 2, 41)
     assert best["clv_low"] == best["clv"] == best["clv_high"] == 50
     assert best["next_margin"] == 2
-    assert best["in_words"] == "recent for this shop, buys often, spends much"
-    assert profile.loc["lost", "in_words"] == "away for long, buys seldom, spends little"
+    assert best["in_words"] == "last purchase 1 day ago (median), buys often, spends much"
+    gone = profile.loc["lost", "days_since_last_purchase"]
+    assert profile.loc["lost", "in_words"] == f"last purchase {gone:,.0f} days ago (median), buys seldom, spends little"
     assert best["buys"] == "tea"
     assert profile.loc["lost", "buys"] == "mugs"
     assert best["what_to_do"] == WHAT_TO_DO["champions"]
@@ -134,3 +135,14 @@ def test_options_and_tables_that_are_none_are_refused_in_words():
 def test_sentences_of_no_table_are_refused_in_words():
     with pytest.raises(ValueError, match="profiles must be a DataFrame"):
         profile_lines(None, currency="USD")
+
+
+def test_few_customers_or_equal_ones_have_no_interval_in_the_sentence():
+    profiles = pd.DataFrame({
+        "segment": ["many", "few", "nothing"], "customers": [50, 9, 50], "in_words": "x", "buys": "y",
+        "what_to_do": "z", "next_margin": [2.0, 2.0, 0.0], "next_margin_low": [1.0, 1.0, 0.0],
+        "next_margin_high": [3.0, 3.0, 0.0],
+    })  # fmt: skip
+    many, few, nothing = profile_lines(profiles, currency="USD", width=500).split("\n")
+    assert "USD 2.00 [1.00, 3.00]." in many
+    assert all("too few for an interval" in line for line in (few, nothing))
