@@ -20,6 +20,7 @@ def policy_table(
     action: Action,
     *,
     value_per_return: float,
+    probability: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     level: float = 0.95,
     n_resamples: int = 1000,
@@ -29,14 +30,17 @@ def policy_table(
 
     outcome: shape (n,), whether each came back without any action. policies: name -> shape (n,), whom it treats;
     ``nobody`` and ``everybody`` are put before them where they are not among them. action: what is done and its
-    *assumed* effect; its own ``low`` and ``high`` are not used. groups: shape (n,), the customer of each row: rows of
-    one customer are drawn together (each row for itself by default).
+    *assumed* effect; its own ``low`` and ``high`` are not used. probability: shape (n,), predicted, of coming back
+    without any action: then what each policy was *expected* to earn stands beside what it earned, the test of an audit
+    that believes the probabilities. groups: shape (n,), the customer of each row: rows of one customer are drawn
+    together (each row for itself by default).
 
     Returns one row a policy, index ``policy``, money in currency per row of ``outcome`` (a customer at a snapshot):
     ``treated`` (rows), ``share_treated``; ``profit`` with ``low`` and ``high``, which is also the gain over nobody,
     who costs and earns nothing; ``over_everybody`` with ``over_everybody_low`` and ``over_everybody_high``, paired: the
-    difference on the same rows. Intervals are percentiles of a bootstrap, the same draws for every policy; they say how
-    much depends on which customers came, not on the assumed effect (:func:`effect_sensitivity` does).
+    difference on the same rows; and ``expected``, where probabilities are handed in. Intervals are percentiles of a
+    bootstrap, the same draws for every policy; they say how much depends on which customers came, not on the assumed
+    effect (:func:`effect_sensitivity` does).
 
     ValueError: arrays of different length, missing values, fewer than two customers.
 
@@ -64,6 +68,9 @@ def policy_table(
         name: realised_profit(came, treated, action, value_per_return=value_per_return)
         for name, treated in treatments.items()
     }
+    told = None if probability is None else checked_probability(probability)
+    if told is not None and told.shape != came.shape:
+        raise ValueError(f"probability {told.shape} and outcome {came.shape} must be equally long")
     rows = []
     for name, each in profit.items():
         over = each - profit["everybody"]
@@ -82,17 +89,29 @@ def policy_table(
                 "over_everybody_high": over_high,
             }
         )
-    return pd.DataFrame(rows).set_index("policy")
+    table = pd.DataFrame(rows).set_index("policy")
+    if told is not None:
+        gain = action.profit(told, value_per_return=value_per_return)
+        table["expected"] = [np.where(treated, gain, 0.0).mean() for treated in treatments.values()]
+    return table
 
 
 def effect_sensitivity(
-    probability: ArrayLike, action: Action, *, value_per_return: float, effects: Sequence[float]
+    probability: ArrayLike,
+    action: Action,
+    *,
+    value_per_return: float,
+    effects: Sequence[float],
+    outcome: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How does the decision change when the assumed effect is wrong? One row an effect.
 
     Columns: ``assumed_effect``, ``break_even_probability``, ``share_treated`` (customers below it), and expected profit
     in currency per customer (treated or not): ``rule`` (the action's own low and high), ``everyone``, ``break_even``
-    (those below the break-even probability). Doing nothing earns 0. ValueError: no effect, or one outside 0 to 1.
+    (those below the break-even probability). Doing nothing earns 0. outcome: shape (n,), who came back without any
+    action: then the three are what was realised, for whom the probabilities select, and no longer take them for true.
+
+    ValueError: no effect, or one outside 0 to 1; an outcome that does not match.
 
     >>> coupon = Action("coupon", high=0.5, cost_per_contact=0.10, discount_per_return=1.0)
     >>> table = effect_sensitivity([0.1, 0.4], coupon, value_per_return=6.0, effects=[0.02, 0.1])
@@ -102,11 +121,12 @@ def effect_sensitivity(
     1            0.10            0.5     0.025       0.125
     """
     p = checked_probability(probability)
+    came = _came_back(outcome, p)
     rows = []
     for effect in checked_numbers("effects", effects):
         tried = replace(action, assumed_effect=effect)
         edge = break_even_probability(tried, value_per_return=value_per_return)
-        each = tried.profit(p, value_per_return=value_per_return)
+        each = tried.profit(came, value_per_return=value_per_return)
         below = (p < edge) | (edge == 1)
         rows.append(
             {
@@ -126,6 +146,7 @@ def flip_effects(
     action: Action,
     *,
     value_per_return: float,
+    outcome: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     level: float = 0.95,
     n_resamples: int = 1000,
@@ -142,8 +163,10 @@ def flip_effects(
     ``everybody``  below it treating everyone loses money;
     ``last``    the highest probability: above it everyone should be treated and there is nothing to choose.
 
-    probability: shape (n,), of coming back without action. The action's ``assumed_effect`` is not
-    used. groups: rows of one customer are drawn together.
+    probability: shape (n,), of coming back without action. The action's ``assumed_effect`` is not used. outcome: shape
+    (n,), who did come back without it: then P of ``rule`` and ``everybody`` is the share that came back, and not what
+    the probabilities say, which may be wrong just where the decision falls. groups: rows of one
+    customer are drawn together.
 
     Returns ``decision``, ``effect`` (a share, NaN where no effect up to 1 is enough: then the decision stands at any
     effect), ``low``, ``high`` (percentiles of a bootstrap for the two means; an end above 1 says that perhaps no effect
@@ -161,6 +184,7 @@ def flip_effects(
     """
     p = checked_probability(probability)
     code = group_codes(groups, len(p))
+    came = _came_back(outcome, p)
 
     def effect(mean: float) -> float:
         return break_even_effect(mean, action, value_per_return=value_per_return)
@@ -170,7 +194,7 @@ def flip_effects(
     for decision, chosen in {
         "anyone": p == p.min(), "rule": fires, "everybody": np.ones(len(p), bool), "last": p == p.max(),
     }.items():  # fmt: skip
-        here = p[chosen]
+        here = (came if decision in ("rule", "everybody") else p)[chosen]
         row = {"decision": decision, "effect": np.nan, "low": np.nan, "high": np.nan, "customers": len(here)}
         if len(here):
             row["effect"] = effect(float(here.mean()))
@@ -184,6 +208,18 @@ def flip_effects(
     table = pd.DataFrame(rows)
     table["effect"] = table["effect"].where(table["effect"] <= 1)
     return table
+
+
+def _came_back(outcome: ArrayLike | None, p: np.ndarray) -> np.ndarray:
+    """Who came back, 0 and 1; where nobody knows, how probable it is."""
+    if outcome is None:
+        return p
+    came = np.asarray(outcome, dtype=float)
+    if came.shape != p.shape:
+        raise ValueError(f"probability {p.shape} and outcome {came.shape} must be equally long")
+    if wrong := int((~((came >= 0) & (came <= 1))).sum()):
+        raise ValueError(f"{wrong} of {came.size} outcomes are NaN or outside 0 to 1; give came_back")
+    return came
 
 
 def _interval(each: np.ndarray, options: dict) -> tuple[float, float]:

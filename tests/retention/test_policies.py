@@ -109,6 +109,34 @@ def test_the_interval_of_a_flip_holds_the_truth_and_is_wider_by_customers(weeks)
     assert by_rows.loc[["anyone", "last"], ["low", "high"]].isna().all(axis=None)
 
 
+def test_with_outcomes_a_rule_flips_at_the_share_that_came_back_whatever_the_model_says(weeks):
+    customer, p, outcome = weeks
+    told, options = p / 2, {"value_per_return": 6.0, "groups": customer, "random_state": 0}  # a model that says too low
+    flips = flip_effects(told, COUPON, outcome=outcome, **options).set_index("decision")
+    believed = flip_effects(told, COUPON, **options).set_index("decision")
+    for name, rows in {"rule": COUPON.fires(told), "everybody": p >= 0}.items():
+        share = outcome[rows].mean()
+        assert flips.loc[name, "effect"] == pytest.approx((share * 1.0 + 0.1) / (5.0 * (1 - share)))
+        assert believed.loc[name, "effect"] < flips.loc[name, "low"]  # the interval of the outcomes knows better
+    assert flips.loc[["anyone", "last"]].equals(believed.loc[["anyone", "last"]])
+    effect = flips.loc["rule", "effect"]
+    curve = effect_sensitivity(told, COUPON, value_per_return=6.0, effects=[effect], outcome=outcome)
+    assert curve["rule"].item() == pytest.approx(0, abs=1e-12)
+
+
+def test_expected_stands_beside_realised_and_agrees_where_the_probabilities_are_right(weeks):
+    customer, p, outcome = weeks
+    options = {"value_per_return": 6.0, "groups": customer, "random_state": 0}
+    policies = {"rule": COUPON.fires(p)}
+    table = policy_table(outcome, policies, COUPON, probability=p, **options)
+    assert table.drop(columns="expected").equals(policy_table(outcome, policies, COUPON, **options))
+    assert table["expected"].between(table["low"], table["high"]).all()
+    assert table.loc["rule", "expected"] == pytest.approx(
+        np.where(p < 0.3, COUPON.profit(p, value_per_return=6.0), 0).mean()
+    )
+    assert (table.loc["nobody", ["profit", "expected"]] == 0).all()
+
+
 def test_no_effect_is_enough_where_a_return_brings_nothing_or_all_come_anyway():
     dear = Action("dear", cost_per_contact=5.0, discount_per_return=1.0)
     assert flip_effects([0.1, 0.2], dear, value_per_return=1.0, random_state=0)["effect"].isna().all()
@@ -131,7 +159,10 @@ def test_no_effect_is_enough_where_a_return_brings_nothing_or_all_come_anyway():
         (lambda **o: policy_table([0, np.nan], {}, COUPON, **o), "1 of 2 outcomes are NaN"),
         (lambda **o: policy_table([0, 1], {}, COUPON, groups=["a"], **o), "match one to one"),
         (lambda **o: policy_table([0, 1], {"x": [1, 0]}, COUPON, groups=["a", "a"], **o), "use more"),
+        (lambda **o: policy_table([0, 1], {}, COUPON, probability=[0.5], **o), "equally long"),
         (lambda **o: flip_effects([0.2, 1.2], COUPON, **o), "outside 0 to 1"),
+        (lambda **o: flip_effects([0.2, 0.3], COUPON, outcome=[0], **o), "equally long"),
+        (lambda **o: flip_effects([0.2, 0.3], COUPON, outcome=[0, np.nan], **o), "1 of 2 outcomes"),
     ],
 )
 def test_wrong_input_is_refused_with_a_reason(call, message):
