@@ -29,7 +29,12 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame]) -> Axes:
         ax.plot([0, top], [0, top], color="black", lw=1, ls="--")
         ax.vlines(told, 100 * table["low"], 100 * table["high"], color="tab:blue", lw=1.5)
         ax.plot(told, came, "o", color="tab:blue", ms=5)
-        ax.set(title=title, xlabel="predicted, %", xlim=(0, top), ylim=(0, top))
+        # rules act on the lowest probabilities, which a linear scale squeezes into a corner
+        scale, ticks = (_root, np.square), [tick for tick in (1, 5, 10, 20, 30, 50, 75, 100) if tick <= top]
+        ax.set_xscale("function", functions=scale)
+        ax.set_yscale("function", functions=scale)
+        ax.set(title=title, xlabel="predicted, % (square-root scale)", xlim=(0, top), ylim=(0, top))
+        ax.set(xticks=ticks, yticks=ticks, xticklabels=ticks, yticklabels=ticks)
     axes[0].set_ylabel("came back, %")
     return axes[0]
 
@@ -112,6 +117,10 @@ def plot_survival(observed: Mapping[str, pd.DataFrame], predicted: Mapping[str, 
     ax.set(xlabel="days after the snapshot", ylabel="still active, %", xlim=(0, 1.04 * longest), ylim=(0, 102))
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return ax
+
+
+def _root(share: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(share, 0))
 
 
 def _need(table: pd.DataFrame, columns: tuple[str, ...], name: str) -> None:
