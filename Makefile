@@ -39,8 +39,8 @@ report: $(VENV)/stamp ## all chapters on real customers -> reports/<scenario>/in
 # nbval replays every stored chapter in a fresh kernel and compares the tagged cells.
 test: $(VENV)/stamp ## lint, doctests, unit tests, layers, anatomy, nbval, one real report in Chromium
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q
-	$(BIN)/python -m pytest -q --nbval-lax --nbval-cell-timeout=300 --nbval-current-env notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=300 --nbval-current-env notebooks
 
 lab: $(VENV)/stamp ## JupyterLab on the chapters
 	$(BIN)/jupyter lab --notebook-dir=. $(LAB_ARGS)

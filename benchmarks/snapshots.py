@@ -20,7 +20,7 @@ import pandas as pd
 from _side_by_side import Way, conditions, markdown, side_by_side
 
 from clvlib.retention import snapshot_table
-from clvlib.retention._snapshot_passes import counting_pass, log_of
+from clvlib.retention.windows._snapshot_passes import counting_pass, log_of
 
 N_DAYS, N_DATES, OBSERVATION_DAYS, OUTCOME_DAYS = 730, 12, 30, 7
 FIRST_DAY = np.datetime64("2023-01-01", "us")

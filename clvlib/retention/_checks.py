@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 
 from clvlib.metrics._resampling import check_level, group_codes
-from clvlib.split._door import checked_lines
+from clvlib.split.door import checked_lines
 
 __all__ = [
     "check_fitted",

@@ -4,9 +4,9 @@ What is learnt lies strictly before the cut, what is checked lies at it or after
 models to that at several cuts. The one split that does not, :func:`random_split`, is there to be measured.
 """
 
-from clvlib.split._door import checked_lines
 from clvlib.split.at_random import random_split
 from clvlib.split.cuts import Split, cut_date, sample_customers, temporal_split
+from clvlib.split.door import checked_lines
 from clvlib.split.rolling import Backtest, Contender, backtest, rolling_origins
 
 __all__ = [

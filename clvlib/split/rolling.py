@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from clvlib.split._door import checked_lines, checked_models, covers, end_of, moments, whole
+from clvlib.split.door import checked_lines, checked_models, covers, end_of, moments, whole
 
 __all__ = ["Backtest", "Contender", "backtest", "rolling_origins"]
 

@@ -1,0 +1,1 @@
+"""What to do about it: actions, rules and their audit, policies in money, thresholds."""

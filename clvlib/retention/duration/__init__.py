@@ -1,0 +1,1 @@
+"""How long customers stay: lifetimes without notice, Kaplan and Meier's curve, a hazard for every period."""
