@@ -8,14 +8,10 @@ from markupsafe import Markup
 __all__ = ["search_index"]
 
 _EXCERPT = 160
-# fmt: off
-_COMMON = frozenset({
-    "and", "are", "been", "but", "can", "does", "each", "for", "from", "has", "have", "how", "into",
-    "its", "more", "not", "one", "only", "other", "out", "over", "same", "some", "than", "that", "the",
-    "their", "them", "then", "there", "these", "they", "this", "those", "was", "were", "what", "when",
-    "where", "which", "who", "will", "with", "would", "you", "your",
-})
-# fmt: on
+#: On scikit-learn's list of words too common to look for, and yet what somebody may look for here.
+_LOOKED_FOR = frozenset(
+    {"amount", "bill", "bottom", "detail", "empty", "first", "full", "interest", "last", "move", "system", "top"}
+)
 _WORD = re.compile(r"[^\W_][\w.%/-]*", re.UNICODE)
 
 
@@ -23,7 +19,7 @@ def search_index(chapters: list[dict]) -> Markup:
     """The sections of all chapters as JSON, safe between ``<script>`` tags.
 
     A section's first words are kept as they stand, to be shown; of the rest every word once and the commonest not
-    at all, which is what a search needs at a quarter of the size. Of outputs only words, since numbers are many.
+    at all, which is what a search needs at a quarter of the size. Of these only words, since numbers are many.
 
     >>> from clvlib.reporting.chapter_page import Section
     >>> sections = [Section("Data", "Data", text="Who bought? </script>", output="<tea> 42 tea")]
@@ -31,6 +27,10 @@ def search_index(chapters: list[dict]) -> Markup:
     >>> "</script" in entry, json.loads(entry)[0]["href"], json.loads(entry)[0]["words"]
     (False, '11_data.html#Data', 'tea')
     """
+    # imported here: a report has loaded it for its chapters, and whoever only asks for help need not wait for it
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    common = ENGLISH_STOP_WORDS - _LOOKED_FOR
     entries = []
     for chapter in chapters:
         entries += _key_figures(chapter)
@@ -39,8 +39,8 @@ def search_index(chapters: list[dict]) -> Markup:
             text = " ".join(section.text.split())
             cut = text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …"
             known = set(_words(cut))
-            words = [*_words(text), *(word for word in _words(section.output) if not word[0].isdigit())]
-            rest = [word for word in dict.fromkeys(words) if word not in known | _COMMON and len(word) > 1]
+            words = dict.fromkeys(word for word in _words(f"{text} {section.output}") if not word[0].isdigit())
+            rest = [word for word in words if word not in known | common and len(word) > 1]
             if not (section.title or text):
                 continue
             entries.append(
